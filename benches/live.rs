@@ -1,0 +1,129 @@
+//! The live path in numbers: how fast the door answers, and how soon an edit is readable.
+//!
+//! `cargo bench --bench live` runs the real binary against the simulator and prints medians and
+//! tails. It asserts nothing about time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    dead_code,
+    reason = "a bench may end with a panic and prints its figures; the stories use more of the world"
+)]
+
+#[path = "../tests/stories/world.rs"]
+mod world;
+#[path = "../tests/stories/tables.rs"]
+mod tables;
+#[path = "../tests/stories/truth.rs"]
+mod truth;
+#[path = "../tests/stories/signing.rs"]
+mod signing;
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sim::{Endpoint, NewIssue, Options};
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use world::{SECRET, World};
+
+const RATE: u32 = 200;
+const SECONDS: u32 = 20;
+const BODY_BYTES: usize = 8 * 1024;
+const EDITS: usize = 40;
+
+#[tokio::main]
+async fn main() {
+    acknowledgements().await;
+    edit_to_row().await;
+    fsync();
+}
+
+/// Deliveries at a fixed rate, whatever the answers do: open loop.
+async fn acknowledgements() {
+    let world = World::new().await;
+    let made = world.sim.site().create(NewIssue::new("SUPPORT", "Busy")).unwrap();
+    let url = format!("http://{}/webhooks/jira", world.address());
+    let begin = tokio::time::Instant::now();
+    let mut posts = JoinSet::new();
+    for n in 0..RATE * SECONDS {
+        sleep_until(begin + Duration::from_secs(1) * n / RATE).await;
+        let padding = "x".repeat(BODY_BYTES - 150);
+        let body = json!({"webhookEvent": "jira:issue_updated", "padding": padding,
+            "issue": {"id": made.id.to_string(), "key": made.key}});
+        let body = body.to_string();
+        let post =
+            world.http.post(&url).header("X-Hub-Signature", signing::sign(SECRET, body.as_bytes()));
+        posts.spawn(async move {
+            let began = Instant::now();
+            let answer = post.body(body).send().await.unwrap();
+            (answer.status().as_u16(), began.elapsed())
+        });
+    }
+    let ended = posts.join_all().await;
+    let good = ended.iter().filter(|(status, _)| *status == 200).count();
+    let took = ended.into_iter().map(|(_, took)| took).collect();
+    println!("door: {good} of {} acknowledged at {RATE}/s of {BODY_BYTES} bytes", RATE * SECONDS);
+    tell("door: answer", took);
+    world.quiet().await;
+}
+
+/// From an edit in Jira to the row that a reader of the Parquet file sees.
+async fn edit_to_row() {
+    let world = World::with(Options { issues: 300, seed: 3, ..Options::default() }, &[]).await;
+    for key in world.sim.site().keys() {
+        world.sim.site().announce(&key).unwrap();
+    }
+    world.quiet().await;
+    world.sim.knobs().change(|knobs| {
+        knobs.latency_ms_of.insert(Endpoint::Issue, 250);
+        knobs.latency_ms_of.insert(Endpoint::RemoteLinks, 50);
+    });
+    let keys = world.sim.site().keys();
+    let mut took = Vec::new();
+    for (n, key) in keys.iter().rev().take(EDITS).enumerate() {
+        let wanted = json!(format!("Edit number {n}"));
+        let began = Instant::now();
+        world.sim.site().set(key, "summary", wanted.clone()).unwrap();
+        world
+            .until("the edit is readable", async || {
+                world.rows_of("issues", key).iter().any(|row| row["summary"] == wanted)
+            })
+            .await;
+        took.push(began.elapsed());
+    }
+    tell("edit to readable row, 250 ms per issue and per SLA overlay, 50 ms links", took);
+}
+
+/// What the disk itself takes.
+fn fsync() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut file = std::fs::File::create(dir.path().join("probe")).unwrap();
+    let took = (0..200)
+        .map(|_| {
+            std::io::Write::write_all(&mut file, &[b'x'; 4096]).unwrap();
+            let began = Instant::now();
+            file.sync_all().unwrap();
+            began.elapsed()
+        })
+        .collect();
+    tell("fsync of 4 KiB, the disk's own", took);
+}
+
+fn tell(what: &str, mut took: Vec<Duration>) {
+    took.sort();
+    let at =
+        |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
+    println!(
+        "{what}: p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms ({} samples)",
+        at(0.5),
+        at(0.99),
+        at(1.0),
+        took.len()
+    );
+}

@@ -1,0 +1,152 @@
+//! The only code that talks to Jira.
+//!
+//! Promises: the credentials go to the configured host and nowhere else (URLs are made of the base,
+//! constant paths and typed ids; redirects are not followed); every call has time-outs and every
+//! body a bound; an answer is checked before it is believed ([`Error`] says what can be wrong), above
+//! all that it was given to this account and not to an anonymous caller, to whom everything looks
+//! deleted. Neither errors nor `Debug` show credentials or text of a body.
+//!
+//! Must not retry or wait: the caller decides what happens next.
+
+mod answer;
+mod base;
+mod calls;
+mod error;
+mod query;
+mod throttle;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use crate::payload::FieldId;
+pub use answer::Answer;
+pub use base::{BadBaseUrl, BaseUrl};
+pub use calls::Identity;
+pub use error::{Error, Outage, Scope, Unusable};
+pub use query::{Fields, History, IssueQuery};
+
+const USER_AGENT: &str = concat!("jiralake/", env!("CARGO_PKG_VERSION"));
+
+/// Without it Jira translates the names of fields and statuses to the account's language.
+const FORCE_LANGUAGE: HeaderName = HeaderName::from_static("x-force-accept-language");
+
+/// Where to ask and as whom.
+#[derive(Clone)]
+pub struct Account {
+    /// The site or the gateway.
+    pub base: BaseUrl,
+    /// The account's e-mail address.
+    pub email: String,
+    /// Its API token.
+    pub token: SecretString,
+    /// How long and how much.
+    pub limits: Limits,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { base, email: _, token: _, limits } = self;
+        f.debug_struct("Account")
+            .field("base", base)
+            .field("limits", limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bounds of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For reaching the host.
+    pub connect_timeout: Duration,
+    /// For the whole call, the last byte of the body included.
+    pub total_timeout: Duration,
+    /// For a body, counted after decompression.
+    pub body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            total_timeout: Duration::from_secs(30),
+            body_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Asks Jira as one account. Cheap to clone; clones share connections and what is known of the
+/// account.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    account: Account,
+    http: reqwest::Client,
+    /// The `X-AAccountId` that `/myself` was answered with. While it is known, an answer without it
+    /// was given to somebody else.
+    answered_to: Mutex<Option<HeaderValue>>,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent. Fails when the credentials cannot be used at all (empty,
+    /// or an e-mail address with a colon, at which Basic authentication would cut it) or when the
+    /// machine's root certificates cannot be loaded.
+    pub fn new(account: Account) -> Result<Self, Unusable> {
+        if account.email.trim().is_empty() || account.email.contains(':') {
+            return Err(Unusable::Email);
+        }
+        if account.token.expose_secret().trim().is_empty() {
+            return Err(Unusable::Token);
+        }
+        // Whoever was first has installed the same provider: an error here only says so.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let Limits { connect_timeout, total_timeout, body_bytes: _ } = account.limits;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(HeaderMap::from_iter([
+                (ACCEPT, HeaderValue::from_static("application/json")),
+                (ACCEPT_LANGUAGE, HeaderValue::from_static("en")),
+                (FORCE_LANGUAGE, HeaderValue::from_static("true")),
+            ]))
+            .connect_timeout(connect_timeout)
+            .timeout(total_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .gzip(true);
+        if account.base.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(Unusable::Transport)?;
+        let answered_to = Mutex::new(None);
+        Ok(Self { inner: Arc::new(Inner { account, http, answered_to }) })
+    }
+
+    /// Where this client asks.
+    pub fn base(&self) -> &BaseUrl {
+        &self.inner.account.base
+    }
+
+    fn answered_to(&self) -> Option<HeaderValue> {
+        self.inner.answered_to.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, account: Option<HeaderValue>) {
+        *self.inner.answered_to.lock().unwrap_or_else(PoisonError::into_inner) = account;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("account", &self.inner.account).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! The commit: changed issues to new files, one ledger transaction, new visible names.
+//!
+//! Promises:
+//! - The files are durable before the ledger names them, and naming them retires the work in the
+//!   same transaction. A crash before it leaves the lake as it was, a crash after it leaves the
+//!   lake changed; the next start finishes the visible names. There is no third case.
+//! - All rows of an issue are in the month of the issue and in no other: an issue whose month
+//!   changed leaves the old one in the same commit.
+//! - A file that cannot be read whole is made from the raw snapshots, or the commit fails and
+//!   names the snapshot that stands in the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jira::id::{IssueId, Subject};
+use jira::time::{Instant, Month};
+use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
+use transform::{Snapshot, Table};
+
+use crate::cores;
+use crate::error::{Error, asked};
+use crate::open::{Inner, Lake, Writing, blocking};
+use crate::publish;
+use crate::raw::file_name;
+use crate::stage::{Base, Job, Staged};
+use crate::steps::Step;
+use crate::views;
+
+/// A commit's threads mostly wait for fsyncs, so there may be more of them than cores.
+const THREADS: usize = 8;
+
+/// What happened to an issue.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its raw snapshot, which is on disk already.
+    pub snapshot: Arc<Snapshot>,
+    /// What the tables keep of it.
+    pub keep: Keep,
+}
+
+/// What the tables keep of an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// The rows that its snapshot gives.
+    Rows,
+    /// Nothing: the issue is confirmed deleted.
+    Nothing,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Its number in the ledger.
+    pub commit: CommitId,
+    /// Issues whose rows were replaced or removed.
+    pub issues: u64,
+    /// Files written; unchanged tables are not rewritten.
+    pub files: u64,
+    /// Rows in these files.
+    pub rows: i64,
+    /// Their bytes.
+    pub bytes: i64,
+    /// Values of an unexpected type that were met.
+    pub odd_values: u64,
+    /// How long it took, the visible names included.
+    pub took: Duration,
+}
+
+/// New files and emptied months, ready for the one transaction.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    pub(crate) files: Vec<CatalogFile>,
+    pub(crate) emptied: Vec<(Table, Month)>,
+}
+
+/// The changed issues of one commit, and where their rows were.
+struct Batch {
+    changes: BTreeMap<IssueId, Change>,
+    /// The month of each issue by the ledger, where that is not the month of its snapshot.
+    left: BTreeSet<Month>,
+    now: Instant,
+}
+
+impl Lake {
+    /// Replaces the rows of the changed issues and retires the finished work, in one transaction.
+    /// Of several changes of one issue the last counts. No changes settle the work all the same.
+    pub async fn commit(
+        &self,
+        changes: Vec<Change>,
+        finished: Vec<Finished>,
+    ) -> Result<Committed, Error> {
+        let started = std::time::Instant::now();
+        let mut writing = self.inner.writing.lock().await;
+        if writing.behind {
+            self.catch_up(&mut writing).await?;
+        }
+        let batch = self.batch(changes).await?;
+        let id = self.inner.ledger.next_commit().await.map_err(asked("number a commit"))?;
+        let issues = batch.changes.len() as u64;
+        let (prepared, records, catalog) = self.prepare(batch, id).await?;
+        let (files, rows, bytes) = totals(&prepared.files);
+        self.seal(&mut writing, id, (prepared, records, finished), &catalog).await?;
+        let odd_values = self.inner.odd_values.swap(0, Ordering::Relaxed);
+        let took = started.elapsed();
+        Ok(Committed { commit: id, issues, files, rows, bytes, odd_values, took })
+    }
+
+    async fn batch(&self, changes: Vec<Change>) -> Result<Batch, Error> {
+        let changes = changes.into_iter().map(|change| (change.snapshot.id(), change));
+        let changes = changes.collect::<BTreeMap<_, _>>();
+        let mut left = BTreeSet::new();
+        for (id, change) in &changes {
+            let known = self.inner.ledger.issue(&Subject::Id(*id)).await;
+            let known = known.map_err(asked("find an issue"))?;
+            left.extend(known.map(|known| known.month).filter(|m| *m != change.snapshot.month()));
+        }
+        Ok(Batch { changes, left, now: self.inner.clock.now() })
+    }
+
+    /// Writes the files of a batch; answers them with the issues' records and the old catalog.
+    async fn prepare(
+        &self,
+        batch: Batch,
+        id: CommitId,
+    ) -> Result<(Prepared, Vec<IssueRecord>, Vec<CatalogFile>), Error> {
+        if batch.changes.is_empty() {
+            return Ok(Default::default());
+        }
+        let catalog = self.catalog().await?;
+        let current = catalog.clone();
+        let inner = Arc::clone(&self.inner);
+        let changed = Arc::new(batch.changes.keys().copied().collect::<BTreeSet<_>>());
+        let gone = Arc::clone(&changed);
+        let (mut prepared, unfit, records) = blocking(move || {
+            let records = batch.records();
+            let jobs = inner.jobs(batch, &gone, current)?;
+            let (prepared, unfit) = inner.stage(jobs, id)?;
+            Ok((prepared, unfit, records))
+        })
+        .await?;
+        if !unfit.is_empty() {
+            match self.repair(unfit, &changed, id).await {
+                Ok(repaired) => prepared.extend(repaired),
+                Err(error) => {
+                    self.inner.store.discard(&prepared.files);
+                    return Err(error);
+                }
+            }
+        }
+        Ok((prepared, records, catalog))
+    }
+
+    /// The transaction, and what follows from it.
+    pub(crate) async fn seal(
+        &self,
+        writing: &mut Writing,
+        id: CommitId,
+        (prepared, issues, finished): (Prepared, Vec<IssueRecord>, Vec<Finished>),
+        catalog: &[CatalogFile],
+    ) -> Result<(), Error> {
+        let inner = &self.inner;
+        if let Err(error) = inner.steps.pass(Step::AllStored) {
+            inner.store.discard(&prepared.files);
+            return Err(error);
+        }
+        let Prepared { files, emptied } = prepared;
+        let dropped = emptied.iter().map(|(table, month)| (table.name().to_owned(), month.clone()));
+        let dropped = dropped.collect();
+        let commit = Commit { id, files: files.clone(), dropped, issues, finished };
+        // From here on the names are behind until they are known not to be, even if the caller
+        // stops waiting.
+        writing.behind = true;
+        // When this fails the transaction may have happened all the same: the files stay, and the
+        // sweep decides by the catalog.
+        inner.ledger.commit(commit).await.map_err(asked("commit"))?;
+        let replaced = replaced(catalog, &files, &emptied);
+        writing
+            .retired
+            .add(replaced.map(|file| inner.store.folder.join(&file.path)), inner.clock.now());
+        let shown = Arc::clone(inner);
+        let published = blocking(move || shown.after_commit(&files, &emptied)).await;
+        writing.retired.remove_old(inner.clock.now());
+        published.map_err(|source| Error::Behind { source: Box::new(source) })?;
+        writing.behind = false;
+        Ok(())
+    }
+
+    async fn catch_up(&self, writing: &mut Writing) -> Result<(), Error> {
+        let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
+        blocking(move || inner.show(&catalog)).await?;
+        writing.behind = false;
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn records(&self) -> Vec<IssueRecord> {
+        self.changes
+            .values()
+            .map(|change| record(&change.snapshot, change.keep, self.now))
+            .collect()
+    }
+}
+
+impl Prepared {
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.emptied.extend(other.emptied);
+    }
+}
+
+impl Inner {
+    /// One job for each table of each month that the changed issues are in or were in.
+    fn jobs(
+        &self,
+        batch: Batch,
+        gone: &Arc<BTreeSet<IssueId>>,
+        catalog: Vec<CatalogFile>,
+    ) -> Result<Vec<Job>, Error> {
+        let mut by_month: BTreeMap<Month, Vec<&Snapshot>> =
+            batch.left.into_iter().map(|month| (month, Vec::new())).collect();
+        for change in batch.changes.values() {
+            let of_month = by_month.entry(change.snapshot.month()).or_default();
+            if change.keep == Keep::Rows {
+                of_month.push(&change.snapshot);
+            }
+        }
+        let mut current = catalog
+            .into_iter()
+            .map(|file| ((file.table.clone(), file.month.clone()), file))
+            .collect::<BTreeMap<_, _>>();
+        let mut jobs = Vec::new();
+        for (month, snapshots) in by_month {
+            let mut collector = self.mapping.collector(&self.raw);
+            for snapshot in snapshots {
+                collector.append(snapshot)?;
+            }
+            let (mut rows, oddities) = collector.finish()?;
+            for (table, column, count) in oddities.iter() {
+                let table = table.name();
+                tracing::warn!(table, column, count, "odd values in {table}.{column}: {count}");
+                self.odd_values.fetch_add(count, Ordering::Relaxed);
+            }
+            jobs.extend(Table::ALL.iter().copied().map(|table| Job {
+                table,
+                month: month.clone(),
+                base: Base::Current(current.remove(&(table.name().to_owned(), month.clone()))),
+                gone: Arc::clone(gone),
+                new: rows.remove(&table).unwrap_or_default(),
+            }));
+        }
+        Ok(jobs)
+    }
+
+    /// Does jobs side by side. After a failure nothing of them stays in the store.
+    pub(crate) fn stage(
+        &self,
+        jobs: Vec<Job>,
+        id: CommitId,
+    ) -> Result<(Prepared, Vec<Job>), Error> {
+        let done = cores::map(jobs, THREADS, |job| {
+            let place = (job.table, job.month.clone());
+            self.store.stage(job, id).map(|staged| (place, staged))
+        });
+        let (mut prepared, mut unfit, mut failed) = (Prepared::default(), Vec::new(), None);
+        for staged in done {
+            match staged {
+                Ok((_, Staged::Unchanged)) => {}
+                Ok((place, Staged::Empty)) => prepared.emptied.push(place),
+                Ok((_, Staged::File(file))) => prepared.files.push(file),
+                Ok(((table, month), Staged::Unfit(job, why))) => {
+                    let (table, why) = (table.name(), crate::raw::chain(&why));
+                    tracing::warn!(table, %month, why, "the file of {table} for {month} is unfit, making it from the raw snapshots");
+                    unfit.push(job);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            None => Ok((prepared, unfit)),
+            Some(error) => {
+                self.store.discard(&prepared.files);
+                Err(error)
+            }
+        }
+    }
+
+    fn after_commit(&self, files: &[CatalogFile], gone: &[(Table, Month)]) -> Result<(), Error> {
+        self.steps.pass(Step::Committed)?;
+        publish::publish(&self.visible, &self.store.folder, files, gone, &self.steps)?;
+        views::refresh(&self.visible, &self.mapping.fields)
+    }
+}
+
+/// What the ledger keeps of an issue.
+pub(crate) fn record(snapshot: &Snapshot, keep: Keep, now: Instant) -> IssueRecord {
+    let deleted_at = match keep {
+        Keep::Rows => None,
+        Keep::Nothing => Some(snapshot.deleted_at().unwrap_or(now)),
+    };
+    IssueRecord {
+        id: snapshot.id(),
+        key: snapshot.key().clone(),
+        project: snapshot.key().project().to_owned(),
+        month: snapshot.month(),
+        updated: snapshot.updated(),
+        status_category: snapshot.status_category().map(str::to_owned),
+        synced_at: snapshot.synced_at().or(snapshot.updated()).unwrap_or(now),
+        parts: snapshot.parts().cloned().unwrap_or_default(),
+        deleted_at,
+        raw_file: file_name(snapshot.key()),
+    }
+}
+
+pub(crate) fn totals(files: &[CatalogFile]) -> (u64, i64, i64) {
+    let rows = files.iter().map(|file| file.rows).sum();
+    (files.len() as u64, rows, files.iter().map(|file| file.bytes).sum())
+}
+
+/// The files of the old catalog that the new one does not name any more.
+fn replaced<'a>(
+    catalog: &'a [CatalogFile],
+    files: &'a [CatalogFile],
+    emptied: &'a [(Table, Month)],
+) -> impl Iterator<Item = &'a CatalogFile> {
+    catalog.iter().filter(move |old| {
+        let has_new = |new: &CatalogFile| {
+            new.table == old.table && new.month == old.month && new.path != old.path
+        };
+        let is_gone =
+            |(table, month): &(Table, Month)| table.name() == old.table && *month == old.month;
+        files.iter().any(has_new) || emptied.iter().any(is_gone)
+    })
+}

@@ -1,0 +1,203 @@
+//! A Parquet file back to rows, in the schema of today.
+//!
+//! Promises: what is returned is the whole file, with its checksum proved when one is known;
+//! anything less is [`Unfit`] and never an empty or partial answer. Columns that the file does not
+//! have are null, columns that the schema does not have are dropped.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use sha2::{Digest, Sha256};
+
+/// Rows per batch; a batch is decoded as one piece.
+const BATCH_ROWS: usize = 8192;
+
+/// Why a file cannot serve as the base of its next version: the month must be made from raw.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// Not there, though it is known to exist.
+    #[error("is missing")]
+    Missing,
+    /// There, but not readable.
+    #[error("cannot be read")]
+    Disk(#[source] io::Error),
+    /// Its bytes are not those that were written.
+    #[error("does not have the recorded size or checksum")]
+    Changed,
+    /// No readable Parquet file: torn, truncated, damaged.
+    #[error("is not a whole Parquet file")]
+    Torn(#[source] ParquetError),
+    /// Rows inside are damaged.
+    #[error("has damaged rows")]
+    Damaged(#[source] ArrowError),
+    /// A column has another type than the schema says, or a required one has no values.
+    #[error("column `{column}` is {found}, not {wanted}")]
+    Column {
+        /// The column's name.
+        column: String,
+        /// Its type in the file.
+        found: String,
+        /// Its type in the schema.
+        wanted: DataType,
+    },
+}
+
+/// What is recorded about a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) bytes: i64,
+    pub(crate) sha256: &'a str,
+}
+
+/// Reads a file whole, in `schema`.
+pub(crate) fn decode(
+    path: &Path,
+    recorded: Option<Recorded<'_>>,
+    schema: &SchemaRef,
+) -> Result<Vec<RecordBatch>, Unfit> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Bytes::from(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unfit::Missing),
+        Err(error) => return Err(Unfit::Disk(error)),
+    };
+    if recorded.is_some_and(|recorded| !recorded.matches(&bytes)) {
+        return Err(Unfit::Changed);
+    }
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(Unfit::Torn)?;
+    fits(reader.schema(), schema)?;
+    let wanted = schema.fields().iter().map(|field| field.name().as_str());
+    let columns = ProjectionMask::columns(reader.parquet_schema(), wanted);
+    let reader = reader.with_projection(columns).with_batch_size(BATCH_ROWS);
+    let batches = reader.build().map_err(Unfit::Torn)?;
+    batches.map(|batch| conform(&batch.map_err(Unfit::Damaged)?, schema)).collect()
+}
+
+impl Recorded<'_> {
+    /// Whether the bytes are the recorded ones.
+    pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
+        i64::try_from(bytes.len()) == Ok(self.bytes)
+            && hex::encode(Sha256::digest(bytes)) == self.sha256
+    }
+}
+
+fn fits(found: &Schema, wanted: &Schema) -> Result<(), Unfit> {
+    for field in wanted.fields() {
+        let found = match found.field_with_name(field.name()) {
+            Ok(found) if found.data_type() == field.data_type() => continue,
+            Ok(found) => found.data_type().to_string(),
+            Err(_) if field.is_nullable() => continue,
+            Err(_) => "absent".to_owned(),
+        };
+        let (column, wanted) = (field.name().clone(), field.data_type().clone());
+        return Err(Unfit::Column { column, found, wanted });
+    }
+    Ok(())
+}
+
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Unfit> {
+    let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        Some(column) => Arc::clone(column),
+        None => new_null_array(field.data_type(), batch.num_rows()),
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).map_err(Unfit::Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
+    use arrow::datatypes::{Field, Int64Type};
+
+    use super::*;
+    use crate::encode::{Staged, encode};
+    use crate::splice::Sorted;
+
+    fn file(folder: &Path) -> Staged {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("issue_id", DataType::Utf8, false),
+            Field::new("n", DataType::Int64, true),
+            Field::new("former", DataType::Boolean, true),
+        ]));
+        let columns = vec![
+            Arc::new(StringArray::from(vec!["10", "9", "9"])) as ArrayRef,
+            Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])) as ArrayRef,
+            Arc::new(BooleanArray::from(vec![true, false, true])) as ArrayRef,
+        ];
+        let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let rows = Sorted::of(vec![rows]).unwrap();
+        encode(&rows, &schema, Vec::new(), &folder.join("x.parquet")).unwrap()
+    }
+
+    fn schema(fields: Vec<Field>) -> SchemaRef {
+        Arc::new(Schema::new(fields))
+    }
+
+    #[test]
+    fn new_columns_are_null_and_former_ones_are_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let staged = file(dir.path());
+        let wanted = schema(vec![
+            Field::new("new", DataType::Utf8, true),
+            Field::new("n", DataType::Int64, true),
+            Field::new("issue_id", DataType::Utf8, false),
+        ]);
+        let recorded = Recorded { bytes: staged.bytes, sha256: &staged.sha256 };
+        let batches = decode(staged.temp.path(), Some(recorded), &wanted).unwrap();
+        assert_eq!((batches.len(), staged.rows), (1, 3));
+        let batch = &batches[0];
+        assert_eq!(batch.schema(), wanted);
+        assert_eq!(batch.column(0).null_count(), 3);
+        let numbers = batch.column(1).as_primitive::<Int64Type>();
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [None, Some(3), Some(1)]);
+        let ids = batch.column(2).as_string::<i32>().iter().flatten().collect::<Vec<_>>();
+        assert_eq!(ids, ["9", "9", "10"]);
+    }
+
+    fn check_misfit(field: Field, why: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let staged = file(dir.path());
+        let misfit = decode(staged.temp.path(), None, &schema(vec![field])).unwrap_err();
+        assert_eq!(misfit.to_string(), why);
+    }
+
+    #[test]
+    fn a_column_of_another_type_does_not_fit() {
+        check_misfit(Field::new("n", DataType::Utf8, true), "column `n` is Int64, not Utf8");
+        check_misfit(Field::new("m", DataType::Utf8, false), "column `m` is absent, not Utf8");
+        // Required now, and some rows have none.
+        let dir = tempfile::tempdir().unwrap();
+        let staged = file(dir.path());
+        let required = schema(vec![Field::new("n", DataType::Int64, false)]);
+        assert!(matches!(decode(staged.temp.path(), None, &required), Err(Unfit::Damaged(_))));
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_byte_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let staged = file(dir.path());
+        let whole = fs::read(staged.temp.path()).unwrap();
+        let wanted = schema(vec![Field::new("issue_id", DataType::Utf8, false)]);
+        let recorded = Recorded { bytes: staged.bytes, sha256: &staged.sha256 };
+        let path = dir.path().join("damaged.parquet");
+        assert!(matches!(decode(&path, Some(recorded), &wanted), Err(Unfit::Missing)));
+        for length in 0..whole.len() {
+            crate::durable::write(&path, &whole[..length]).unwrap();
+            assert!(matches!(decode(&path, Some(recorded), &wanted), Err(Unfit::Changed)));
+            assert!(decode(&path, None, &wanted).is_err(), "cut at {length}");
+        }
+        for at in (0..whole.len()).step_by(7) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            crate::durable::write(&path, &bytes).unwrap();
+            assert!(matches!(decode(&path, Some(recorded), &wanted), Err(Unfit::Changed)));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The store: raw snapshots, monthly Parquet files, the commit that changes them and the names by
+//! which people see them.
+//!
+//! In the order of the data: a snapshot is written ([`Raw`]), its rows are put into the files of
+//! its month ([`Lake::commit`]), the ledger names the files, the visible names follow. Everything
+//! can be made again from the snapshots ([`Lake::rebuild`], [`Tree`]).
+//!
+//! Every durable write of the project goes through [`durable`].
+
+mod error;
+pub mod durable;
+mod layout;
+mod lock;
+mod raw;
+mod scan;
+
+mod mapping;
+mod splice;
+mod encode;
+mod decode;
+
+mod steps;
+mod stage;
+mod open;
+mod commit;
+mod repair;
+mod retired;
+mod publish;
+mod views;
+mod verify;
+
+mod cores;
+mod survey;
+mod month;
+mod rebuild;
+mod tree;
+mod redo;
+
+pub use commit::{Change, Committed, Keep};
+pub use encode::ISSUES_PER_ROW_GROUP;
+pub use error::Error;
+pub use layout::{Layout, Style};
+pub use lock::{LOCK_FILE, Lock};
+pub use mapping::Mapping;
+pub use open::Lake;
+pub use raw::Raw;
+pub use rebuild::{Phase, Progress, Rebuilt};
+pub use tree::{Output, Tree};
+pub use verify::{Difference, What};
+pub use views::VIEWS_FILE;
+
+#[cfg(test)]
+mod stories;

@@ -1,0 +1,107 @@
+//! The second pass of a rebuild: the snapshots of one month, parsed on all cores, as rows.
+
+use std::collections::BTreeSet;
+
+use jira::id::IssueId;
+use jira::time::Instant;
+use ledger::IssueRecord;
+use transform::{Oddities, Snapshot};
+
+use crate::commit::{Keep, record};
+use crate::cores;
+use crate::error::Error;
+use crate::mapping::{Mapping, Tables};
+use crate::raw::{Raw, chain};
+use crate::scan::Entry;
+
+/// Issues that a thread parses into one batch of rows.
+const ISSUES_AT_ONCE: usize = 128;
+
+/// A month in hand.
+#[derive(Default)]
+pub(crate) struct MonthRows {
+    pub(crate) tables: Tables,
+    pub(crate) oddities: Oddities,
+    /// Of every readable issue, deleted ones included.
+    pub(crate) records: Vec<IssueRecord>,
+    /// How many issues gave rows.
+    pub(crate) issues: u64,
+    /// Files that could not be read after all, with the reason.
+    pub(crate) unreadable: Vec<(String, String)>,
+    /// Their issues.
+    pub(crate) lost: BTreeSet<IssueId>,
+}
+
+impl MonthRows {
+    /// Reads the snapshots of a month.
+    pub(crate) fn read(
+        raw: &Raw,
+        mapping: &Mapping,
+        entries: &[Entry],
+        now: Instant,
+    ) -> Result<Self, Error> {
+        let pieces = entries.chunks(ISSUES_AT_ONCE).collect::<Vec<_>>();
+        let pieces =
+            cores::map(pieces, cores::count(), |piece| Self::read_piece(raw, mapping, piece, now));
+        let mut month = Self::default();
+        for piece in pieces {
+            month.extend(piece?);
+        }
+        Ok(month)
+    }
+
+    fn read_piece(
+        raw: &Raw,
+        mapping: &Mapping,
+        entries: &[Entry],
+        now: Instant,
+    ) -> Result<Self, Error> {
+        let mut piece = Self::default();
+        let mut rows = mapping.collector(raw);
+        for entry in entries {
+            let snapshot = match load(raw, entry) {
+                Ok(snapshot) => snapshot,
+                Err(reason) => {
+                    piece.unreadable.push((entry.file.clone(), reason));
+                    piece.lost.insert(entry.id);
+                    continue;
+                }
+            };
+            let keep = if entry.deleted { Keep::Nothing } else { Keep::Rows };
+            piece.records.push(record(&snapshot, keep, now));
+            if keep == Keep::Rows {
+                piece.issues += 1;
+                rows.append(&snapshot)?;
+            }
+        }
+        (piece.tables, piece.oddities) = rows.finish()?;
+        Ok(piece)
+    }
+
+    fn extend(&mut self, other: Self) {
+        for (table, rows) in other.tables {
+            self.tables.entry(table).or_default().add(rows);
+        }
+        self.oddities.absorb(&other.oddities);
+        self.records.extend(other.records);
+        self.issues += other.issues;
+        self.unreadable.extend(other.unreadable);
+        self.lost.extend(other.lost);
+    }
+}
+
+/// The snapshot that the survey saw; another one by now is left to the next rebuild.
+fn load(raw: &Raw, entry: &Entry) -> Result<Snapshot, String> {
+    let snapshot = match raw.load(&entry.file) {
+        Ok(Some(snapshot)) => snapshot,
+        Ok(None) => return Err("it went away".to_owned()),
+        Err(Error::Unreadable { reason, .. }) => return Err(reason),
+        Err(error) => return Err(chain(&error)),
+    };
+    let found = Entry::of(&snapshot, &entry.file);
+    if (found.id, &found.month, found.deleted) == (entry.id, &entry.month, entry.deleted) {
+        Ok(snapshot)
+    } else {
+        Err("it was replaced while the tables were being made".to_owned())
+    }
+}

@@ -1,0 +1,239 @@
+//! The lake: its folders, the ledger that names its files, and the right to write it.
+//!
+//! Opening takes the lock, removes what crashed writes left behind (by age), makes the visible
+//! names agree with the catalog again, and rebuilds a lake whose catalog is empty although there
+//! are snapshots: without that, a first commit would put one issue in the place of a whole month.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use jira::id::IssueKey;
+use jira::time::{Clock, Instant};
+use ledger::{CatalogFile, Ledger};
+use tokio::sync::Mutex;
+use transform::{Snapshot, Table};
+
+use crate::durable;
+use crate::error::{Error, asked, disk};
+use crate::layout::{Layout, Visible};
+use crate::lock::Lock;
+use crate::mapping::Mapping;
+use crate::publish;
+use crate::raw::Raw;
+use crate::retired::Retired;
+use crate::stage::Store;
+use crate::steps::Steps;
+use crate::verify::{self, Difference};
+use crate::views;
+
+/// The store of one Jira site. Cheap to clone; the lake stays locked until the last clone is gone.
+#[derive(Clone)]
+pub struct Lake {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) raw: Raw,
+    pub(crate) visible: Visible,
+    pub(crate) store: Store,
+    pub(crate) ledger: Ledger,
+    pub(crate) mapping: Mapping,
+    pub(crate) clock: Clock,
+    pub(crate) steps: Steps,
+    /// Odd values that were met and are not yet told.
+    pub(crate) odd_values: AtomicU64,
+    /// Held through a commit: commits come one after the other.
+    pub(crate) writing: Mutex<Writing>,
+    /// Declared last: dropped after everything that writes.
+    _lock: Lock,
+}
+
+/// What one commit leaves to the next.
+#[derive(Default)]
+pub(crate) struct Writing {
+    /// The last commit could not bring the visible names up to date.
+    pub(crate) behind: bool,
+    /// Files of the store that no commit names any more, kept for readers who still use them.
+    pub(crate) retired: Retired,
+}
+
+impl Lake {
+    /// Opens a lake for writing in the name of `writer`.
+    pub async fn open(
+        layout: Layout,
+        ledger: Ledger,
+        mapping: Mapping,
+        writer: &str,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Self::open_with(layout, ledger, mapping, (writer, clock), Steps::default()).await
+    }
+
+    pub(crate) async fn open_with(
+        layout: Layout,
+        ledger: Ledger,
+        mapping: Mapping,
+        (writer, clock): (&str, Clock),
+        steps: Steps,
+    ) -> Result<Self, Error> {
+        let writer = writer.to_owned();
+        let lake = blocking(move || {
+            let lock = Lock::take(&layout.parquet, &writer, clock.now())?;
+            let raw = Raw::at(&layout.raw)?;
+            raw.create()?;
+            let (folder, fields) = (layout.store.clone(), Arc::clone(&mapping.fields));
+            durable::create_folder(&folder).map_err(disk("create the folder", &folder))?;
+            let store = Store { folder, fields, steps: steps.clone() };
+            let (visible, writing) = (layout.visible(), Mutex::default());
+            let odd_values = AtomicU64::new(0);
+            let inner = Inner {
+                raw,
+                visible,
+                store,
+                ledger,
+                mapping,
+                clock,
+                steps,
+                odd_values,
+                writing,
+                _lock: lock,
+            };
+            Ok(Self { inner: Arc::new(inner) })
+        })
+        .await?;
+        lake.recover().await?;
+        Ok(lake)
+    }
+
+    /// The raw snapshots, for callers that are on a blocking thread already.
+    pub fn raw(&self) -> &Raw {
+        &self.inner.raw
+    }
+
+    /// Replaces the snapshot of an issue durably; `previous` is its former key when it moved.
+    pub async fn write_raw(
+        &self,
+        key: &IssueKey,
+        json: Vec<u8>,
+        previous: Option<&IssueKey>,
+    ) -> Result<(), Error> {
+        let (inner, key, previous) = (Arc::clone(&self.inner), key.clone(), previous.cloned());
+        blocking(move || inner.raw.write(&key, &json, previous.as_ref())).await
+    }
+
+    /// The snapshot of the issue that has this key: `None` when there is none, an error when there
+    /// is one that cannot be read.
+    pub async fn read_raw(&self, key: &IssueKey) -> Result<Option<Snapshot>, Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        blocking(move || inner.raw.read(&key)).await
+    }
+
+    /// Marks a snapshot as deleted; answers whether there was one.
+    pub async fn mark_deleted(&self, key: &IssueKey, at: Instant) -> Result<bool, Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        blocking(move || inner.raw.mark_deleted(&key, at)).await
+    }
+
+    /// Compares the catalog with the files.
+    pub async fn verify(&self) -> Result<Vec<Difference>, Error> {
+        let _writing = self.inner.writing.lock().await;
+        let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
+        blocking(move || verify::compare(&inner.visible, &inner.store.folder, &catalog)).await
+    }
+
+    pub(crate) async fn catalog(&self) -> Result<Vec<CatalogFile>, Error> {
+        self.inner.ledger.catalog().await.map_err(asked("list the catalog"))
+    }
+
+    async fn recover(&self) -> Result<(), Error> {
+        let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
+        let is_new = catalog.is_empty();
+        let was_cut_off = self.rebuild_was_cut_off().await?;
+        let snapshots = blocking(move || {
+            let lacks = |file: &CatalogFile| !inner.store.folder.join(&file.path).is_file();
+            let has_to = is_new || was_cut_off || catalog.iter().any(lacks);
+            let snapshots = if has_to { inner.raw.files()?.len() } else { 0 };
+            if is_new && snapshots == 0 && !publish::strays(&inner.visible, &[])?.is_empty() {
+                return Err(Error::Foreign { folder: inner.visible.folder.clone() });
+            }
+            inner.sweep(&catalog)?;
+            if snapshots == 0 { inner.show(&catalog).map(|()| 0) } else { Ok(snapshots) }
+        })
+        .await?;
+        if snapshots > 0 {
+            tracing::info!(
+                snapshots,
+                "the tables are not whole, making them from {snapshots} raw snapshots"
+            );
+            let rebuilt = self.rebuild(|_| {}).await?;
+            for (file, reason) in &rebuilt.unreadable {
+                tracing::warn!(file, reason, "a raw snapshot is not readable: {file}: {reason}");
+            }
+            tracing::info!(issues = rebuilt.issues, "the tables are made");
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Makes every visible name show what the catalog says, and removes those it does not name.
+    pub(crate) fn show(&self, catalog: &[CatalogFile]) -> Result<(), Error> {
+        let stale = publish::stale(&self.visible, &self.store.folder, catalog)?;
+        publish::publish(&self.visible, &self.store.folder, &stale, &[], &self.steps)?;
+        for stray in publish::strays(&self.visible, catalog)? {
+            tracing::info!(path = %stray.display(), "removing a table file that no commit names");
+            self.visible.remove(&stray).map_err(disk("remove", &stray))?;
+        }
+        views::refresh(&self.visible, &self.mapping.fields)
+    }
+
+    /// Removes leftovers of crashed writes and store files that no commit names, by age.
+    fn sweep(&self, catalog: &[CatalogFile]) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut swept = self.raw.sweep(now)?;
+        let named = catalog.iter().map(|file| self.store.folder.join(&file.path));
+        let named = named.collect::<BTreeSet<_>>();
+        let mut folders = vec![self.visible.folder.clone()];
+        for table in Table::ALL.iter().copied() {
+            let visible = self.visible.folders(table);
+            folders.extend(visible.map_err(disk("list", &self.visible.table(table)))?);
+            let stored = self.store.folder.join(table.name());
+            for month in durable::list(&stored).map_err(disk("list", &stored))? {
+                folders.push(month.path());
+                swept += sweep_store(&month.path(), &named, now)
+                    .map_err(disk("sweep the folder", &month.path()))?;
+            }
+        }
+        for folder in folders {
+            swept += durable::sweep(&folder, now).map_err(disk("sweep the folder", &folder))?;
+        }
+        if swept > 0 {
+            tracing::info!(swept, "removed {swept} files that crashed writes left behind");
+        }
+        Ok(())
+    }
+}
+
+fn sweep_store(
+    folder: &std::path::Path,
+    named: &BTreeSet<std::path::PathBuf>,
+    now: Instant,
+) -> std::io::Result<u64> {
+    let mut swept = 0;
+    for entry in durable::list(folder)? {
+        let path = entry.path();
+        let is_table = path.extension().is_some_and(|extension| extension == "parquet");
+        if is_table && !named.contains(&path) && durable::age(&path, now)? > durable::LEFTOVER_AGE {
+            swept += u64::from(durable::remove_if_there(&path)?);
+        }
+    }
+    Ok(swept)
+}
+
+/// Runs disk and CPU work where it holds up nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|source| Error::CutOff { source })?
+}

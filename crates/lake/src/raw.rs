@@ -1,0 +1,251 @@
+//! The raw snapshots: one JSON file per issue, named by its current key, and the attachments
+//! beside them. Everything else in the lake can be made from these again.
+//!
+//! Promises: a snapshot is replaced whole and durably; absent, unreadable and present are three
+//! answers. A folder that another program filled is read as it is.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use jira::id::IssueKey;
+use jira::time::Instant;
+use serde_json::value::RawValue;
+use transform::{Catalogue, Snapshot, StoredFile};
+
+use crate::durable;
+use crate::error::{Error, disk};
+use crate::scan;
+
+/// Larger snapshots are refused, so that one file cannot take all memory.
+const SNAPSHOT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// More files than this in one issue's attachments folder are refused.
+const ATTACHMENTS_PER_ISSUE: usize = 10_000;
+
+/// The site's field catalogue, kept beside the snapshots.
+const CATALOGUE: &str = "fields.json";
+
+/// The folders of the raw data.
+#[derive(Debug, Clone)]
+pub struct Raw {
+    folder: PathBuf,
+    issues: PathBuf,
+    attachments: PathBuf,
+}
+
+impl Raw {
+    /// The raw data below `folder`: snapshots in `issues/`, or directly in the folder when another
+    /// program put them there and there is no `issues/`; attachments in `attachments/`.
+    pub fn at(folder: &Path) -> Result<Self, Error> {
+        let below = folder.join("issues");
+        let direct = !below.is_dir() && holds_snapshots(folder)?;
+        let issues = if direct { folder.to_owned() } else { below };
+        Ok(Self { folder: folder.to_owned(), issues, attachments: folder.join("attachments") })
+    }
+
+    /// The same with the attachments elsewhere.
+    #[must_use]
+    pub fn with_attachments(self, attachments: PathBuf) -> Self {
+        Self { attachments, ..self }
+    }
+
+    /// The folder of the attachments; below it one folder per issue, named by its key.
+    pub fn attachments(&self) -> &Path {
+        &self.attachments
+    }
+
+    /// The site's field catalogue, kept beside the snapshots so that a rebuild without network
+    /// maps the same fields; `None` when none was kept.
+    pub fn read_catalogue(&self) -> Result<Option<Catalogue>, Error> {
+        let path = self.folder.join(CATALOGUE);
+        let unreadable = |reason| Error::Unreadable { file: CATALOGUE.to_owned(), reason };
+        match fs::read(&path) {
+            Ok(json) => {
+                Catalogue::parse(&json, CATALOGUE).map(Some).map_err(|e| unreadable(chain(&e)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(error.to_string())),
+        }
+    }
+
+    /// Keeps the site's field catalogue.
+    pub fn write_catalogue(&self, catalogue: &Catalogue) -> Result<(), Error> {
+        let path = self.folder.join(CATALOGUE);
+        let json = serde_json::to_vec(catalogue).map_err(io::Error::from);
+        json.and_then(|json| durable::write(&path, &json)).map_err(disk("write", &path))
+    }
+
+    pub(crate) fn create(&self) -> Result<(), Error> {
+        for folder in [&self.issues, &self.attachments] {
+            durable::create_folder(folder).map_err(disk("create the folder", folder))?;
+        }
+        Ok(())
+    }
+
+    /// The names of all snapshot files, in order. A folder that is not there is an error: it may
+    /// be a mount that is missing or a typing error.
+    pub fn files(&self) -> Result<Vec<String>, Error> {
+        let failed = || disk("list", &self.issues);
+        fs::metadata(&self.issues).map_err(failed())?;
+        let mut files = Vec::new();
+        for entry in durable::list(&self.issues).map_err(failed())? {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let is_snapshot =
+                name.ends_with(".json") && !name.starts_with('.') && name != CATALOGUE;
+            if is_snapshot && !entry.file_type().map_err(failed())?.is_dir() {
+                files.push(name);
+            }
+        }
+        Ok(files)
+    }
+
+    /// The bytes of one snapshot file; `None` when it is not there.
+    pub(crate) fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
+        let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
+        let opened = match File::open(self.issues.join(file)) {
+            Ok(opened) => opened,
+            // A folder that is gone (a mount, a typing error) says nothing about its files.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.issues.is_dir() => {
+                return Ok(None);
+            }
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let mut bytes = Vec::new();
+        opened
+            .take(SNAPSHOT_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(error.to_string()))?;
+        if bytes.len() as u64 > SNAPSHOT_BYTES {
+            return Err(unreadable(format!("it is larger than {SNAPSHOT_BYTES} bytes")));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// One snapshot by its file name; `None` when it is not there.
+    pub(crate) fn load(&self, file: &str) -> Result<Option<Snapshot>, Error> {
+        let Some(bytes) = self.bytes(file)? else { return Ok(None) };
+        let unreadable = |error| Error::Unreadable { file: file.to_owned(), reason: chain(&error) };
+        Snapshot::parse(&bytes, file).map(Some).map_err(unreadable)
+    }
+
+    /// The snapshot of the issue that has this key now; `None` when there is none.
+    pub fn read(&self, key: &IssueKey) -> Result<Option<Snapshot>, Error> {
+        self.load(&file_name(key))
+    }
+
+    /// Replaces the snapshot of an issue durably. When its key changed, `previous` names the old
+    /// one: that file goes (if it is of the same issue) and the attachments move along.
+    pub fn write(
+        &self,
+        key: &IssueKey,
+        json: &[u8],
+        previous: Option<&IssueKey>,
+    ) -> Result<(), Error> {
+        let path = self.issues.join(file_name(key));
+        durable::write(&path, json).map_err(disk("write the raw snapshot", &path))?;
+        match previous.filter(|previous| *previous != key) {
+            Some(previous) => self.forget(previous, key, json),
+            None => Ok(()),
+        }
+    }
+
+    /// Marks a snapshot as deleted; its rows are left out from then on. Answers whether there was
+    /// one. Everything else in the file stays as it is, to the byte.
+    pub fn mark_deleted(&self, key: &IssueKey, at: Instant) -> Result<bool, Error> {
+        let file = file_name(key);
+        let Some(bytes) = self.bytes(&file)? else { return Ok(false) };
+        let unreadable = |error: serde_json::Error| Error::Unreadable {
+            file: file.clone(),
+            reason: error.to_string(),
+        };
+        let text = serde_json::to_string(&at.iso()).map_err(unreadable)?;
+        let mut members: BTreeMap<String, &RawValue> =
+            serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let deleted_at = RawValue::from_string(text).map_err(unreadable)?;
+        members.insert("_deleted_at".to_owned(), &deleted_at);
+        self.write(key, &serde_json::to_vec(&members).map_err(unreadable)?, None)?;
+        Ok(true)
+    }
+
+    fn forget(&self, old: &IssueKey, new: &IssueKey, json: &[u8]) -> Result<(), Error> {
+        let file = file_name(old);
+        let path = self.issues.join(&file);
+        if let Some(bytes) = self.bytes(&file)? {
+            // Keys can be given back: what stands there may be another issue by now.
+            if scan::id_of(&bytes) != scan::id_of(json) {
+                return Ok(());
+            }
+            durable::remove(&path).map_err(disk("remove the raw snapshot", &path))?;
+        }
+        let from = self.attachments.join(old.as_str());
+        let to = self.attachments.join(new.as_str());
+        if !from.is_dir() {
+            return Ok(());
+        }
+        durable::create_folder(&to).map_err(disk("create the folder", &to))?;
+        for entry in durable::list(&from).map_err(disk("list", &from))? {
+            let target = to.join(entry.file_name());
+            durable::rename(&entry.path(), &target).map_err(disk("move the file to", &target))?;
+        }
+        fs::remove_dir(&from).map_err(disk("remove the folder", &from))
+    }
+
+    /// The attachments of an issue that are on disk, by attachment id.
+    pub(crate) fn stored_files(
+        &self,
+        key: &IssueKey,
+    ) -> Result<BTreeMap<String, StoredFile>, Error> {
+        let folder = self.attachments.join(key.as_str());
+        let failed = || disk("list", &folder);
+        let mut stored = BTreeMap::new();
+        for entry in durable::list(&folder).map_err(failed())?.iter().take(ATTACHMENTS_PER_ISSUE) {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Some((id, _)) = name.split_once('_') else { continue };
+            let numbered = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+            // `file_type` does not follow links: a link could point outside the lake.
+            if numbered && entry.file_type().map_err(failed())?.is_file() {
+                let local_path = format!("attachments/{key}/{name}");
+                let file = StoredFile { local_path, sha256: None };
+                stored.entry(id.to_owned()).or_insert(file);
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Removes what crashed writes left behind, by age.
+    pub(crate) fn sweep(&self, now: Instant) -> Result<u64, Error> {
+        let mut folders = vec![self.folder.clone(), self.issues.clone()];
+        for entry in durable::list(&self.attachments).map_err(disk("list", &self.attachments))? {
+            if entry.file_type().map_err(disk("list", &self.attachments))?.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+        folders.dedup();
+        let swept = folders
+            .iter()
+            .map(|folder| durable::sweep(folder, now).map_err(disk("sweep the folder", folder)));
+        swept.sum()
+    }
+}
+
+/// The name of an issue's snapshot.
+pub(crate) fn file_name(key: &IssueKey) -> String {
+    format!("{key}.json")
+}
+
+/// An error with its causes in one line, for reports.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn holds_snapshots(folder: &Path) -> Result<bool, Error> {
+    let entries = durable::list(folder).map_err(disk("list", folder))?;
+    Ok(entries.iter().any(|entry| {
+        let name = entry.file_name();
+        let key = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        key.is_some_and(|key| key.parse::<IssueKey>().is_ok())
+    }))
+}

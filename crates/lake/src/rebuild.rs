@@ -1,0 +1,293 @@
+//! All tables of a lake from its raw snapshots, month by month, so that memory holds the rows of
+//! the month in hand and no more.
+//!
+//! Promises: what cannot be read is reported and everything else is written; issues that the
+//! ledger knows and whose snapshot is missing or unreadable keep their last good rows; months
+//! without rows disappear; months between which an issue moved change in one commit, so that no
+//! issue is ever in two.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jira::id::{IssueId, IssueKey};
+use jira::time::Month;
+use ledger::{CatalogFile, CommitId, IssueRecord};
+use transform::{Oddities, Table};
+
+use crate::commit::{Change, Committed, Keep, Prepared};
+use crate::error::{Error, asked};
+use crate::month::MonthRows;
+use crate::open::{Inner, Lake, blocking};
+use crate::raw::{chain, file_name};
+use crate::scan::Entry;
+use crate::stage::{Base, Job};
+use crate::survey::Survey;
+
+/// How far a rebuild is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: Phase,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much there is.
+    pub total: u64,
+}
+
+/// The passes of a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking at each file; counted in files.
+    Survey,
+    /// Making the tables; counted in issues.
+    Write,
+}
+
+/// What a rebuild did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Issues that were read and have rows.
+    pub issues: u64,
+    /// Rows of each table.
+    pub rows: BTreeMap<Table, u64>,
+    /// Months that have rows.
+    pub months: u64,
+    /// Parquet files written.
+    pub files: u64,
+    /// Files that could not be read, with the reason.
+    pub unreadable: Vec<(String, String)>,
+    /// Issues whose snapshot is missing or unreadable and that kept their last good rows.
+    pub kept: u64,
+    /// Snapshot files of issues of which there is a newer file.
+    pub superseded: Vec<String>,
+    /// Values of unexpected types: table, column, how many.
+    pub oddities: Oddities,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Rebuilt {
+    pub(crate) fn add(&mut self, month: &MonthRows) {
+        self.issues += month.issues;
+        self.unreadable.extend(month.unreadable.iter().cloned());
+        self.oddities.absorb(&month.oddities);
+    }
+}
+
+/// Months that have to change together, with what is to be done in each.
+#[derive(Default)]
+struct Group(BTreeMap<Month, Task>);
+
+/// One month to make.
+#[derive(Default)]
+struct Task {
+    entries: Vec<Entry>,
+    /// Issues without a readable snapshot, whose rows are carried over.
+    lost: BTreeSet<IssueId>,
+    current: BTreeMap<Table, CatalogFile>,
+}
+
+/// Whether a rebuild got to its end: one that was cut off is done again at the next start, as months
+/// that it did not reach are missing from a catalog that is no longer empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebuild {
+    Running,
+    Done,
+}
+
+/// The ledger's cursor that remembers it.
+const CURSOR: &str = "lake.rebuild";
+
+impl Lake {
+    async fn note_rebuild(&self, state: Rebuild) -> Result<(), Error> {
+        let text = match state {
+            Rebuild::Running => "running",
+            Rebuild::Done => "done",
+        };
+        self.inner.ledger.set_cursor(CURSOR, text).await.map_err(asked("note a rebuild"))
+    }
+
+    /// Whether the last rebuild was cut off.
+    pub(crate) async fn rebuild_was_cut_off(&self) -> Result<bool, Error> {
+        let noted = self.inner.ledger.cursor(CURSOR).await.map_err(asked("read a cursor"))?;
+        Ok(noted.as_deref() == Some("running"))
+    }
+
+    /// Makes all tables anew and refills the ledger's records of the issues.
+    pub async fn rebuild(
+        &self,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<Rebuilt, Error> {
+        let started = Instant::now();
+        let progress = Arc::new(progress);
+        let mut writing = self.inner.writing.lock().await;
+        let catalog = self.catalog().await?;
+        let (inner, told) = (Arc::clone(&self.inner), Arc::clone(&progress));
+        let mut survey = blocking(move || Survey::of(&inner.raw, told.as_ref())).await?;
+        let total = survey.months.values().map(|entries| entries.len() as u64).sum();
+        let mut rebuilt = Rebuilt {
+            unreadable: std::mem::take(&mut survey.unreadable),
+            superseded: std::mem::take(&mut survey.superseded),
+            ..Rebuilt::default()
+        };
+        let mut done = 0;
+        self.note_rebuild(Rebuild::Running).await?;
+        for group in self.groups(survey, &catalog).await? {
+            let id = self.inner.ledger.next_commit().await.map_err(asked("number a commit"))?;
+            let inner = Arc::clone(&self.inner);
+            done += group.0.values().map(|task| task.entries.len() as u64).sum::<u64>();
+            let (prepared, records, of_group) = blocking(move || inner.make(group, id)).await?;
+            rebuilt.merge(of_group, &prepared.files);
+            self.seal(&mut writing, id, (prepared, records, Vec::new()), &catalog).await?;
+            progress(Progress { phase: Phase::Write, done, total });
+        }
+        let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
+        blocking(move || inner.show(&catalog)).await?;
+        self.note_rebuild(Rebuild::Done).await?;
+        rebuilt.took = started.elapsed();
+        Ok(rebuilt)
+    }
+
+    /// Redoes one issue from its raw snapshot; [`Keep::Nothing`] marks the snapshot as deleted.
+    pub async fn redo(&self, key: &IssueKey, keep: Keep) -> Result<Committed, Error> {
+        if keep == Keep::Nothing {
+            self.mark_deleted(key, self.inner.clock.now()).await?;
+        }
+        let snapshot = self.read_raw(key).await?.ok_or_else(|| Error::Unreadable {
+            file: file_name(key),
+            reason: "it is not there".to_owned(),
+        })?;
+        let keep = if snapshot.deleted_at().is_some() { Keep::Nothing } else { keep };
+        self.commit(vec![Change { snapshot: Arc::new(snapshot), keep }], Vec::new()).await
+    }
+
+    /// Every month that has or had rows; months between which issues moved stand together.
+    async fn groups(&self, survey: Survey, catalog: &[CatalogFile]) -> Result<Vec<Group>, Error> {
+        let by_issue = survey.by_issue();
+        let mut tasks: BTreeMap<Month, Task> = BTreeMap::new();
+        for (month, entries) in survey.months {
+            tasks.entry(month).or_default().entries = entries;
+        }
+        for file in catalog {
+            if let Some(table) = Table::named(&file.table) {
+                let task = tasks.entry(file.month.clone()).or_default();
+                task.current.insert(table, file.clone());
+            }
+        }
+        let mut moves = BTreeSet::new();
+        for (month, task) in tasks.iter_mut().filter(|(_, task)| !task.current.is_empty()) {
+            let known = self.inner.ledger.issues_in(month).await;
+            for record in known.map_err(asked("list the issues of a month"))? {
+                match by_issue.get(&record.id) {
+                    Some(now) if now != month => {
+                        moves.insert((month.clone(), now.clone()));
+                    }
+                    None if record.deleted_at.is_none() => {
+                        task.lost.insert(record.id);
+                    }
+                    Some(_) | None => {}
+                }
+            }
+        }
+        Ok(grouped(tasks, moves))
+    }
+}
+
+/// Puts months together between which something moved.
+fn grouped(tasks: BTreeMap<Month, Task>, moves: BTreeSet<(Month, Month)>) -> Vec<Group> {
+    let mut leader: HashMap<Month, Month> =
+        tasks.keys().map(|month| (month.clone(), month.clone())).collect();
+    for (one, other) in moves {
+        let (Some(to), Some(from)) = (leader.get(&one).cloned(), leader.get(&other).cloned())
+        else {
+            continue;
+        };
+        for of in leader.values_mut().filter(|of| **of == from) {
+            *of = to.clone();
+        }
+    }
+    let mut groups: BTreeMap<Month, Group> = BTreeMap::new();
+    for (month, task) in tasks {
+        let of = leader.remove(&month).unwrap_or_else(|| month.clone());
+        groups.entry(of).or_default().0.insert(month, task);
+    }
+    groups.into_values().collect()
+}
+
+impl Rebuilt {
+    fn merge(&mut self, group: Self, files: &[CatalogFile]) {
+        self.issues += group.issues;
+        self.kept += group.kept;
+        self.unreadable.extend(group.unreadable);
+        self.oddities.absorb(&group.oddities);
+        self.files += files.len() as u64;
+        self.months += files.iter().map(|file| &file.month).collect::<BTreeSet<_>>().len() as u64;
+        for file in files {
+            if let Some(table) = Table::named(&file.table) {
+                *self.rows.entry(table).or_default() += file.rows.unsigned_abs();
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn make(
+        &self,
+        group: Group,
+        id: CommitId,
+    ) -> Result<(Prepared, Vec<IssueRecord>, Rebuilt), Error> {
+        let (mut prepared, mut records) = (Prepared::default(), Vec::new());
+        let mut rebuilt = Rebuilt::default();
+        for (month, task) in group.0 {
+            let made = MonthRows::read(&self.raw, &self.mapping, &task.entries, self.clock.now());
+            let staged = made.and_then(|mut made| {
+                rebuilt.add(&made);
+                made.lost.extend(task.lost);
+                records.append(&mut made.records);
+                self.make_month((month, task.current), made, &mut rebuilt, id)
+            });
+            match staged {
+                Ok(staged) => prepared.extend(staged),
+                Err(error) => {
+                    self.store.discard(&prepared.files);
+                    return Err(error);
+                }
+            }
+        }
+        Ok((prepared, records, rebuilt))
+    }
+
+    fn make_month(
+        &self,
+        (month, mut current): (Month, BTreeMap<Table, CatalogFile>),
+        mut made: MonthRows,
+        rebuilt: &mut Rebuilt,
+        id: CommitId,
+    ) -> Result<Prepared, Error> {
+        let gone = Arc::new(BTreeSet::new());
+        let mut kept = BTreeSet::new();
+        let mut jobs = Vec::new();
+        for table in Table::ALL.iter().copied() {
+            let mut rows = made.tables.remove(&table).unwrap_or_default();
+            let current = current.remove(&table);
+            if let Some(file) = current.as_ref().filter(|_| !made.lost.is_empty()) {
+                match self.store.read(table, file) {
+                    Ok(mut old) => {
+                        old.retain(&made.lost);
+                        kept.extend(old.issues());
+                        rows.add(old);
+                    }
+                    Err(unfit) => rebuilt.unreadable.push((file.path.clone(), chain(&unfit))),
+                }
+            }
+            if current.is_some() || !rows.is_empty() {
+                let (month, gone) = (month.clone(), Arc::clone(&gone));
+                let base = Base::Rows(rows);
+                jobs.push(Job { table, month, base, gone, new: Default::default() });
+            }
+        }
+        rebuilt.kept += kept.len() as u64;
+        self.stage(jobs, id).map(|(prepared, _)| prepared)
+    }
+}

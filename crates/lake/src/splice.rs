@@ -1,0 +1,217 @@
+//! The rows of one table and month, by issue: take some issues out, put others in, and hand the
+//! result over in the order of the numeric issue id, each issue's rows in their own order.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::interleave_record_batch;
+use arrow::error::ArrowError;
+use jira::id::IssueId;
+
+/// The column that every table has, and by which its rows belong to an issue.
+const ISSUE_ID: &str = "issue_id";
+
+/// Rows in the order of their issues. Nothing is copied before [`Sorted::groups`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sorted {
+    batches: Vec<RecordBatch>,
+    /// Sorted by issue; the runs of one issue in the order in which they were put in.
+    runs: Vec<Run>,
+}
+
+/// Consecutive rows of one issue within a batch.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    issue: IssueId,
+    batch: usize,
+    start: usize,
+    rows: usize,
+}
+
+impl Sorted {
+    /// Sorts the rows of some batches of one schema.
+    pub(crate) fn of(batches: Vec<RecordBatch>) -> Result<Self, ArrowError> {
+        let mut runs = Vec::new();
+        for (number, batch) in batches.iter().enumerate() {
+            runs_of(batch, number, &mut runs)?;
+        }
+        runs.sort_by_key(|run| run.issue);
+        Ok(Self { batches, runs })
+    }
+
+    /// Takes the rows of some issues out.
+    pub(crate) fn remove(&mut self, issues: &BTreeSet<IssueId>) {
+        self.runs.retain(|run| !issues.contains(&run.issue));
+    }
+
+    /// Leaves the rows of some issues only.
+    pub(crate) fn retain(&mut self, issues: &BTreeSet<IssueId>) {
+        self.runs.retain(|run| issues.contains(&run.issue));
+    }
+
+    /// Puts the rows of other issues in.
+    pub(crate) fn add(&mut self, other: Self) {
+        let before = self.batches.len();
+        self.batches.extend(other.batches);
+        let moved = other.runs.into_iter().map(|run| Run { batch: run.batch + before, ..run });
+        self.runs.extend(moved);
+        self.runs.sort_by_key(|run| run.issue);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.runs.iter().map(|run| run.rows).sum()
+    }
+
+    /// The issues that have rows here.
+    pub(crate) fn issues(&self) -> BTreeSet<IssueId> {
+        self.runs.iter().map(|run| run.issue).collect()
+    }
+
+    /// Whether both hold the same rows in the same order.
+    pub(crate) fn same_rows(&self, other: &Self) -> Result<bool, ArrowError> {
+        if self.rows() != other.rows() {
+            return Ok(false);
+        }
+        let (Some(ours), Some(theirs)) = (self.all()?, other.all()?) else { return Ok(true) };
+        Ok(ours.columns() == theirs.columns())
+    }
+
+    /// The rows of at most `issues` issues after one another; an issue is never divided.
+    pub(crate) fn groups(
+        &self,
+        issues: usize,
+    ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
+        let mut rest = self.runs.as_slice();
+        std::iter::from_fn(move || {
+            let by_issue = rest.chunk_by(|one, next| one.issue == next.issue);
+            let length = by_issue.take(issues).map(<[Run]>::len).sum();
+            let (group, after) = rest.split_at_checked(length)?;
+            rest = after;
+            if group.is_empty() { None } else { Some(self.gather(group)) }
+        })
+    }
+
+    fn all(&self) -> Result<Option<RecordBatch>, ArrowError> {
+        if self.is_empty() { Ok(None) } else { self.gather(&self.runs).map(Some) }
+    }
+
+    fn gather(&self, runs: &[Run]) -> Result<RecordBatch, ArrowError> {
+        let places = runs
+            .iter()
+            .flat_map(|run| (run.start..run.start + run.rows).map(|row| (run.batch, row)))
+            .collect::<Vec<_>>();
+        let batches = self.batches.iter().collect::<Vec<_>>();
+        interleave_record_batch(&batches, &places)
+    }
+}
+
+fn runs_of(batch: &RecordBatch, number: usize, runs: &mut Vec<Run>) -> Result<(), ArrowError> {
+    let damaged = || ArrowError::SchemaError(format!("column `{ISSUE_ID}` has no valid ids"));
+    let ids = batch.column_by_name(ISSUE_ID).ok_or_else(damaged)?;
+    let ids = ids.as_string_opt::<i32>().ok_or_else(damaged)?;
+    let mut last: Option<(&str, IssueId)> = None;
+    for row in 0..ids.len() {
+        let text = if ids.is_null(row) { return Err(damaged()) } else { ids.value(row) };
+        if let Some((seen, _)) = last
+            && seen == text
+            && let Some(run) = runs.last_mut()
+        {
+            run.rows += 1;
+            continue;
+        }
+        let issue = text.parse().map_err(|_| damaged())?;
+        last = Some((text, issue));
+        runs.push(Run { issue, batch: number, start: row, rows: 1 });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+    use super::*;
+
+    pub(crate) fn schema() -> SchemaRef {
+        Arc::new(Schema::new(vec![
+            Field::new("issue_id", DataType::Utf8, false),
+            Field::new("n", DataType::Int64, true),
+        ]))
+    }
+
+    pub(crate) fn batch(rows: &[(&str, i64)]) -> RecordBatch {
+        let ids = StringArray::from_iter_values(rows.iter().map(|row| row.0));
+        let numbers = Int64Array::from_iter_values(rows.iter().map(|row| row.1));
+        let columns = vec![Arc::new(ids) as ArrayRef, Arc::new(numbers) as ArrayRef];
+        RecordBatch::try_new(schema(), columns).unwrap()
+    }
+
+    pub(crate) fn rows(batch: &RecordBatch) -> Vec<(String, i64)> {
+        let ids = batch.column(0).as_string::<i32>();
+        let numbers = batch.column(1).as_primitive::<arrow::datatypes::Int64Type>();
+        (0..batch.num_rows()).map(|n| (ids.value(n).to_owned(), numbers.value(n))).collect()
+    }
+
+    fn check(sorted: &Sorted, issues: usize, wanted: &[&[(&str, i64)]]) {
+        let groups = sorted.groups(issues).map(|group| rows(&group.unwrap())).collect::<Vec<_>>();
+        let wanted = wanted
+            .iter()
+            .map(|group| group.iter().map(|row| (row.0.to_owned(), row.1)).collect::<Vec<_>>())
+            .collect::<Vec<_>>();
+        assert_eq!(groups, wanted);
+    }
+
+    fn ids(ids: &[i64]) -> BTreeSet<IssueId> {
+        ids.iter().map(|id| IssueId::new(*id).unwrap()).collect()
+    }
+
+    #[test]
+    fn rows_are_ordered_by_number_and_each_issue_keeps_its_own_order() {
+        let one = batch(&[("10", 3), ("10", 1), ("9", 5), ("10", 2)]);
+        let sorted = Sorted::of(vec![one, batch(&[("9", 4), ("100", 0)])]).unwrap();
+        check(&sorted, 9, &[&[("9", 5), ("9", 4), ("10", 3), ("10", 1), ("10", 2), ("100", 0)]]);
+    }
+
+    #[test]
+    fn a_group_ends_where_an_issue_ends() {
+        let rows = [("1", 1), ("1", 2), ("2", 3), ("3", 4), ("3", 5), ("3", 6)];
+        let sorted = Sorted::of(vec![batch(&rows)]).unwrap();
+        check(&sorted, 2, &[&rows[..3], &rows[3..]]);
+        check(&sorted, 1, &[&rows[..2], &rows[2..3], &rows[3..]]);
+        check(&Sorted::default(), 2, &[]);
+    }
+
+    #[test]
+    fn issues_are_replaced_without_touching_the_others() {
+        let mut sorted = Sorted::of(vec![batch(&[("1", 1), ("2", 2), ("3", 3)])]).unwrap();
+        sorted.remove(&ids(&[2, 3]));
+        sorted.add(Sorted::of(vec![batch(&[("2", 20), ("2", 21)])]).unwrap());
+        check(&sorted, 9, &[&[("1", 1), ("2", 20), ("2", 21)]]);
+        assert_eq!((sorted.rows(), sorted.issues()), (3, ids(&[1, 2])));
+        sorted.retain(&ids(&[1]));
+        check(&sorted, 9, &[&[("1", 1)]]);
+    }
+
+    #[test]
+    fn equal_rows_are_recognised_and_a_different_order_is_not_equal() {
+        let of = |rows: &[(&str, i64)]| Sorted::of(vec![batch(rows)]).unwrap();
+        let one = of(&[("1", 1), ("1", 2), ("2", 3)]);
+        assert!(one.same_rows(&of(&[("2", 3), ("1", 1), ("1", 2)])).unwrap());
+        assert!(!one.same_rows(&of(&[("1", 2), ("1", 1), ("2", 3)])).unwrap());
+        assert!(!one.same_rows(&of(&[("1", 1), ("1", 2)])).unwrap());
+        assert!(Sorted::default().same_rows(&of(&[])).unwrap());
+    }
+
+    #[test]
+    fn rows_without_a_valid_issue_are_refused() {
+        assert!(Sorted::of(vec![batch(&[("x", 1)])]).is_err());
+        assert!(Sorted::of(vec![batch(&[("", 1)])]).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! Stories about the lake, each on a lake of its own: what is in the tables is always compared
+//! with what the snapshots give when they are mapped directly.
+
+mod commits;
+mod crashes;
+mod rebuilds;
+mod snapshots;
+mod trees;
+mod world;

@@ -1,0 +1,171 @@
+//! The tables as a plain folder.
+
+use std::path::Path;
+
+use jira::time::Clock;
+
+use super::world::{FEBRUARY, Issue, JANUARY, assert_rows, by_turns, mapping, names, visible_rows};
+use crate::commit::Keep;
+use crate::durable;
+use crate::error::Error;
+use crate::layout::{Layout, Style};
+use crate::raw::Raw;
+use crate::tree::{Output, Tree};
+
+struct Folders {
+    dir: tempfile::TempDir,
+    style: Style,
+}
+
+impl Folders {
+    fn new(style: Style, issues: &[Issue]) -> Self {
+        let folders = Self { dir: tempfile::tempdir().unwrap(), style };
+        durable::create_folder(&folders.raw()).unwrap();
+        issues.iter().for_each(|issue| folders.put(issue));
+        folders
+    }
+
+    fn raw(&self) -> std::path::PathBuf {
+        self.dir.path().join("raw")
+    }
+
+    fn put(&self, issue: &Issue) {
+        durable::write(&self.raw().join(format!("{}.json", issue.key)), &issue.bytes()).unwrap();
+    }
+
+    fn output(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join("out").join(name)
+    }
+
+    async fn open(&self) -> Tree {
+        self.try_open().await.unwrap()
+    }
+
+    async fn try_open(&self) -> Result<Tree, Error> {
+        let output = Output { folder: self.output(""), style: self.style };
+        let raw = Raw::at(&self.raw()).unwrap();
+        Tree::open(raw, output, mapping(), "transform", Clock::system()).await
+    }
+
+    fn assert_holds(&self, issues: &[Issue]) {
+        let layout = Layout {
+            raw: self.raw(),
+            parquet: self.output(""),
+            store: "nowhere".into(),
+            style: self.style,
+        };
+        assert_rows(&visible_rows(&layout), issues, &Raw::at(&self.raw()).unwrap());
+    }
+}
+
+fn tear(path: &Path) {
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 9).unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_of_snapshots_becomes_tables() {
+    for style in [Style::Flat, Style::Hive] {
+        let mut issues = (1..=150).map(|id| Issue::new(id, by_turns(id))).collect::<Vec<_>>();
+        let folders = Folders::new(style, &issues);
+        let tree = folders.open().await;
+        let rebuilt = tree.rebuild(|_| {}).await.unwrap();
+        assert_eq!((rebuilt.issues, rebuilt.months, rebuilt.files), (150, 3, 9));
+        folders.assert_holds(&issues);
+        assert!(folders.output("views.sql").is_file());
+        // Only the tables of months without rows go.
+        durable::write(&folders.output("issues/notes.txt"), b"x").unwrap();
+        for gone in issues.extract_if(.., |issue| issue.created == FEBRUARY) {
+            std::fs::remove_file(folders.raw().join(format!("{}.json", gone.key))).unwrap();
+        }
+        assert_eq!(tree.rebuild(|_| {}).await.unwrap().months, 2);
+        folders.assert_holds(&issues);
+        assert!(folders.output("issues/notes.txt").is_file());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_reported_and_its_issue_keeps_its_rows() {
+    let issues = [Issue::new(1, JANUARY), Issue::new(2, JANUARY), Issue::new(3, FEBRUARY)];
+    let folders = Folders::new(Style::Flat, &issues);
+    let tree = folders.open().await;
+    tree.rebuild(|_| {}).await.unwrap();
+    for name in ["A-2.json", "A-3.json", "A-77.json"] {
+        durable::write(&folders.raw().join(name), b"{\"id\":\"2\",").unwrap();
+    }
+    let rebuilt = tree.rebuild(|_| {}).await.unwrap();
+    let files = rebuilt.unreadable.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>();
+    assert_eq!(files, ["A-2.json", "A-3.json", "A-77.json"]);
+    assert_eq!((rebuilt.issues, rebuilt.kept), (1, 2));
+    folders.assert_holds(&issues);
+}
+
+#[tokio::test]
+async fn tables_are_not_replaced_by_nothing() {
+    let folders = Folders::new(Style::Flat, &[Issue::new(1, JANUARY)]);
+    let tree = folders.open().await;
+    tree.rebuild(|_| {}).await.unwrap();
+    std::fs::remove_file(folders.raw().join("A-1.json")).unwrap();
+    assert!(matches!(tree.rebuild(|_| {}).await, Err(Error::Foreign { .. })));
+    std::fs::remove_dir_all(folders.raw()).unwrap();
+    assert!(matches!(tree.rebuild(|_| {}).await, Err(Error::Disk { .. })));
+    durable::create_folder(&folders.raw()).unwrap();
+    folders.assert_holds(&[Issue::new(1, JANUARY)]);
+}
+
+#[tokio::test]
+async fn one_issue_is_redone_in_place() {
+    for style in [Style::Flat, Style::Hive] {
+        let mut issues = vec![Issue::new(1, JANUARY), Issue::new(2, JANUARY), Issue::new(3, None)];
+        let folders = Folders::new(style, &issues);
+        let tree = folders.open().await;
+        tree.rebuild(|_| {}).await.unwrap();
+        issues[1].comments = 8;
+        folders.put(&issues[1]);
+        let redone = tree.redo(&issues[1].key(), Keep::Rows).await.unwrap();
+        assert_eq!((redone.issues, redone.files), (1, 2), "links are what they were");
+        folders.assert_holds(&issues);
+        // Out of the unknown month, with another key.
+        issues[2] = Issue { key: "B-3".to_owned(), created: FEBRUARY, ..issues[2].clone() };
+        std::fs::remove_file(folders.raw().join("A-3.json")).unwrap();
+        folders.put(&issues[2]);
+        tree.redo(&issues[2].key(), Keep::Rows).await.unwrap();
+        folders.assert_holds(&issues);
+        // Out for good, with its snapshot and without.
+        tree.redo(&issues[0].key(), Keep::Nothing).await.unwrap();
+        std::fs::remove_file(folders.raw().join("B-3.json")).unwrap();
+        tree.redo(&issues[2].key(), Keep::Nothing).await.unwrap();
+        folders.assert_holds(&issues[1..2]);
+        assert!(tree.redo(&issues[2].key(), Keep::Rows).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn redoing_one_issue_never_makes_a_month_of_it_alone() {
+    let mut issues = vec![Issue::new(1, JANUARY), Issue::new(2, JANUARY), Issue::new(3, FEBRUARY)];
+    let folders = Folders::new(Style::Flat, &issues);
+    let tree = folders.open().await;
+    // Nothing was built yet: the month of the issue is built whole.
+    tree.redo(&issues[0].key(), Keep::Rows).await.unwrap();
+    folders.assert_holds(&issues[..2]);
+    tree.rebuild(|_| {}).await.unwrap();
+    for table in ["issues", "comments"] {
+        tear(&folders.output(table).join("2026-01.parquet"));
+    }
+    issues[0].comments = 5;
+    folders.put(&issues[0]);
+    tree.redo(&issues[0].key(), Keep::Rows).await.unwrap();
+    folders.assert_holds(&issues);
+    std::fs::remove_file(folders.output("issues/2026-01.parquet")).unwrap();
+    tree.redo(&issues[0].key(), Keep::Rows).await.unwrap();
+    folders.assert_holds(&issues);
+}
+
+#[tokio::test]
+async fn a_second_writer_of_the_folder_is_told_who_holds_it() {
+    let folders = Folders::new(Style::Flat, &[]);
+    let _tree = folders.open().await;
+    let Err(Error::Locked { holder, .. }) = folders.try_open().await else { panic!("two") };
+    assert!(holder.starts_with("transform (pid "), "{holder}");
+    assert_eq!(names(&folders.output("")), [".jiralake.lock"]);
+}

@@ -1,0 +1,92 @@
+//! The first pass of a rebuild: which snapshots there are, which month each belongs to, and which
+//! of two files of one issue counts.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jira::id::IssueId;
+use jira::time::Month;
+
+use crate::cores;
+use crate::error::Error;
+use crate::raw::{Raw, chain};
+use crate::rebuild::{Phase, Progress};
+use crate::scan::{Entry, scan};
+
+/// Files that a thread looks at before it takes the next ones.
+const FILES_AT_ONCE: usize = 64;
+
+/// What the raw folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// The issues of each month in the order of their ids, deleted ones included.
+    pub(crate) months: BTreeMap<Month, Vec<Entry>>,
+    /// Files that are no snapshots, with the reason.
+    pub(crate) unreadable: Vec<(String, String)>,
+    /// Files of issues of which there is a newer file.
+    pub(crate) superseded: Vec<String>,
+}
+
+impl Survey {
+    /// Looks at every file.
+    pub(crate) fn of(raw: &Raw, progress: &(dyn Fn(Progress) + Sync)) -> Result<Self, Error> {
+        let files = raw.files()?;
+        let (total, done) = (files.len() as u64, AtomicU64::new(0));
+        let pieces = files.chunks(FILES_AT_ONCE).collect::<Vec<_>>();
+        let looked = cores::map(pieces, cores::count(), |piece| {
+            let looked = piece.iter().map(|file| (file, look(raw, file))).collect::<Vec<_>>();
+            let length = piece.len() as u64;
+            let done = done.fetch_add(length, Ordering::Relaxed) + length;
+            progress(Progress { phase: Phase::Survey, done, total });
+            looked
+        });
+        let mut survey = Self::default();
+        let mut newest: HashMap<IssueId, Entry> = HashMap::new();
+        for (file, looked) in looked.into_iter().flatten() {
+            match looked {
+                Ok(entry) => survey.choose(&mut newest, entry),
+                Err(reason) => survey.unreadable.push((file.clone(), reason)),
+            }
+        }
+        for entry in newest.into_values() {
+            survey.months.entry(entry.month.clone()).or_default().push(entry);
+        }
+        survey.months.values_mut().for_each(|month| month.sort_by_key(|entry| entry.id));
+        survey.superseded.sort();
+        Ok(survey)
+    }
+
+    fn choose(&mut self, newest: &mut HashMap<IssueId, Entry>, entry: Entry) {
+        let loser = match newest.get_mut(&entry.id) {
+            None => {
+                newest.insert(entry.id, entry);
+                return;
+            }
+            Some(known) if known.rank() < entry.rank() => std::mem::replace(known, entry).file,
+            Some(_) => entry.file,
+        };
+        self.superseded.push(loser);
+    }
+
+    /// Whether there is no snapshot at all, readable or not.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.months.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// The month of every issue that has a readable file.
+    pub(crate) fn by_issue(&self) -> HashMap<IssueId, Month> {
+        let entries = self.months.iter().flat_map(|(month, entries)| {
+            entries.iter().map(move |entry| (entry.id, month.clone()))
+        });
+        entries.collect()
+    }
+}
+
+fn look(raw: &Raw, file: &str) -> Result<Entry, String> {
+    match raw.bytes(file) {
+        Ok(Some(bytes)) => scan(&bytes, file),
+        Ok(None) => Err("it went away".to_owned()),
+        Err(Error::Unreadable { reason, .. }) => Err(reason),
+        Err(error) => Err(chain(&error)),
+    }
+}

@@ -1,0 +1,61 @@
+//! What the catalog says against what is on disk. Reads only; three answers for each file: equal,
+//! differs, could not be compared.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ledger::CatalogFile;
+use transform::Table;
+
+use crate::decode::Recorded;
+use crate::error::Error;
+use crate::layout::Visible;
+use crate::publish;
+
+/// Something that is not as the catalog says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: What,
+}
+
+/// How a file differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The catalog names it and it is not there.
+    Missing,
+    /// Its size or checksum is not the recorded one.
+    Changed,
+    /// It could not be read, so nothing is known about it.
+    NotCompared(String),
+    /// It is visible and no commit names it.
+    Unnamed,
+}
+
+/// Compares every file that the catalog names, in the store and as it is visible.
+pub(crate) fn compare(
+    visible: &Visible,
+    store: &Path,
+    catalog: &[CatalogFile],
+) -> Result<Vec<Difference>, Error> {
+    let mut found = Vec::new();
+    for file in catalog {
+        let seen = Table::named(&file.table).map(|table| visible.file(table, &file.month));
+        for path in [Some(store.join(&file.path)), seen].into_iter().flatten() {
+            let recorded = Recorded { bytes: file.bytes, sha256: &file.sha256 };
+            let what = match fs::read(&path) {
+                Ok(bytes) if recorded.matches(&bytes) => continue,
+                Ok(_) => What::Changed,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => What::Missing,
+                Err(error) => What::NotCompared(error.to_string()),
+            };
+            found.push(Difference { path, what });
+        }
+    }
+    let strays = publish::strays(visible, catalog)?.into_iter();
+    found.extend(strays.map(|path| Difference { path, what: What::Unnamed }));
+    Ok(found)
+}

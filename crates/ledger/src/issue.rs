@@ -1,0 +1,188 @@
+//! What is known of each issue: its identity, its keys and the state of its copy. Everything here can
+//! be rebuilt from the raw snapshots.
+//!
+//! Identity is the id. A key is not unique: when an issue is seen under a key that another one had,
+//! the other has moved, its key is in doubt and it is looked at.
+
+use jira::id::{IssueId, IssueKey, Subject};
+use jira::time::{Instant, Month};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use crate::hint::{self, Hint};
+use crate::open::instant;
+use crate::{CommitId, Error, Ledger, Source};
+
+/// One issue, as of its last snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IssueRecord {
+    /// Identity.
+    pub id: IssueId,
+    /// The key it had in the snapshot.
+    pub key: IssueKey,
+    /// Its project's key.
+    pub project: String,
+    /// Its partition.
+    pub month: Month,
+    /// Jira's `updated`.
+    pub updated: Option<Instant>,
+    /// Jira's key of the status category.
+    pub status_category: Option<String>,
+    /// When the snapshot was fetched.
+    pub synced_at: Instant,
+    /// Per part of the issue, what was fetched and whether it is complete.
+    pub parts: serde_json::Value,
+    /// When its deletion was confirmed.
+    pub deleted_at: Option<Instant>,
+    /// Name of the raw snapshot.
+    pub raw_file: String,
+}
+
+impl Ledger {
+    /// An issue by id, key or former key.
+    pub async fn issue(&self, subject: &Subject) -> Result<Option<IssueRecord>, Error> {
+        let mut reader = self.store.read.begin().await?;
+        let Subject::Id(id) = known(&mut reader, subject).await? else { return Ok(None) };
+        let row = sqlx::query("SELECT * FROM issues WHERE id = $1")
+            .bind(id.get())
+            .fetch_optional(&mut *reader)
+            .await?;
+        row.map(|row| stored(&row)).transpose()
+    }
+
+    /// All issues of a month, by id, deleted ones among them.
+    pub async fn issues_in(&self, month: &Month) -> Result<Vec<IssueRecord>, Error> {
+        let rows = sqlx::query("SELECT * FROM issues WHERE month = $1 ORDER BY id")
+            .bind(month.to_string())
+            .fetch_all(&self.store.read)
+            .await?;
+        rows.iter().map(stored).collect()
+    }
+}
+
+/// The subject by id, if the ledger knows its key or a former one; else as it is.
+pub(crate) async fn known(
+    connection: &mut SqliteConnection,
+    subject: &Subject,
+) -> Result<Subject, Error> {
+    let Subject::Key(key) = subject else { return Ok(subject.clone()) };
+    let current: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM issues WHERE key = $1
+         ORDER BY key_in_doubt, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, synced_at DESC
+         LIMIT 1",
+    )
+    .bind(key.as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let id =
+        match current {
+            Some(id) => Some(id),
+            None => sqlx::query_scalar(
+                "SELECT id FROM key_aliases WHERE key = $1 ORDER BY until DESC, id DESC LIMIT 1",
+            )
+            .bind(key.as_str())
+            .fetch_optional(&mut *connection)
+            .await?,
+        };
+    let Some(id) = id else { return Ok(subject.clone()) };
+    Ok(Subject::Id(issue_id(id)?))
+}
+
+/// Writes an issue; a key that it no longer has becomes an alias.
+pub(crate) async fn upsert(
+    tx: &mut SqliteConnection,
+    issue: &IssueRecord,
+    commit: CommitId,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO key_aliases (key, id, until)
+         SELECT key, id, $3 FROM issues WHERE id = $1 AND key <> $2
+         ON CONFLICT (key, id) DO UPDATE SET until = excluded.until",
+    )
+    .bind(issue.id.get())
+    .bind(issue.key.as_str())
+    .bind(issue.synced_at.millis())
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("DELETE FROM key_aliases WHERE id = $1 AND key = $2")
+        .bind(issue.id.get())
+        .bind(issue.key.as_str())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "INSERT INTO issues (id, key, key_in_doubt, project, month, updated, status_category,
+             synced_at, parts, deleted_at, raw_file, commit_id)
+         VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (id) DO UPDATE SET key = excluded.key, key_in_doubt = 0,
+             project = excluded.project, month = excluded.month, updated = excluded.updated,
+             status_category = excluded.status_category, synced_at = excluded.synced_at,
+             parts = excluded.parts, deleted_at = excluded.deleted_at,
+             raw_file = excluded.raw_file, commit_id = excluded.commit_id",
+    )
+    .bind(issue.id.get())
+    .bind(issue.key.as_str())
+    .bind(&issue.project)
+    .bind(issue.month.to_string())
+    .bind(issue.updated.map(Instant::millis))
+    .bind(&issue.status_category)
+    .bind(issue.synced_at.millis())
+    .bind(issue.parts.to_string())
+    .bind(issue.deleted_at.map(Instant::millis))
+    .bind(&issue.raw_file)
+    .bind(commit.get())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Marks whoever else holds this key by older evidence, and asks to look at those that exist.
+pub(crate) async fn doubt(
+    tx: &mut SqliteConnection,
+    key: &IssueKey,
+    now: Instant,
+) -> Result<(), Error> {
+    let doubted = sqlx::query(
+        "UPDATE issues SET key_in_doubt = 1
+         WHERE key = $1 AND key_in_doubt = 0 AND EXISTS (
+             SELECT 1 FROM issues AS other
+             WHERE other.key = $1 AND other.id <> issues.id AND other.deleted_at IS NULL
+                 AND (issues.deleted_at IS NOT NULL OR other.synced_at > issues.synced_at
+                     OR (other.synced_at = issues.synced_at AND other.id > issues.id)))
+         RETURNING id, deleted_at",
+    )
+    .bind(key.as_str())
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in doubted {
+        if row.try_get::<Option<i64>, _>("deleted_at")?.is_none() {
+            let subject = &Subject::Id(issue_id(row.try_get("id")?)?);
+            let source = Source::Sweep;
+            hint::raise(tx, &Hint { subject, source, at: now, due: now, deleted: false }).await?;
+        }
+    }
+    Ok(())
+}
+
+fn issue_id(id: i64) -> Result<IssueId, Error> {
+    IssueId::new(id).map_err(|_| Error::unreadable("an issue id"))
+}
+
+fn stored(row: &SqliteRow) -> Result<IssueRecord, Error> {
+    let unreadable = |_| Error::unreadable("an issue's key or month");
+    let parts: &str = row.try_get("parts")?;
+    let optional = |column| -> Result<Option<Instant>, Error> {
+        row.try_get::<Option<i64>, _>(column)?.map(instant).transpose()
+    };
+    Ok(IssueRecord {
+        id: issue_id(row.try_get("id")?)?,
+        key: row.try_get::<&str, _>("key")?.parse().map_err(unreadable)?,
+        project: row.try_get("project")?,
+        month: row.try_get::<&str, _>("month")?.parse().map_err(unreadable)?,
+        updated: optional("updated")?,
+        status_category: row.try_get("status_category")?,
+        synced_at: instant(row.try_get("synced_at")?)?,
+        parts: serde_json::from_str(parts).map_err(|_| Error::unreadable("an issue's parts"))?,
+        deleted_at: optional("deleted_at")?,
+        raw_file: row.try_get("raw_file")?,
+    })
+}

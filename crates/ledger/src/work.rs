@@ -1,0 +1,252 @@
+//! Work: what to look at, when, and who has it.
+//!
+//! Promises: a subject has at most one live lease. A lease is named by the version it was given at;
+//! one that follows a lapsed lease takes a new version, so what the first holder still does with its
+//! own is without effect on the second's. What is done with a lease that is gone changes nothing.
+
+use jira::id::Subject;
+use jira::time::Instant;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use crate::open::{instant, unsigned};
+use crate::{Error, Ledger, delivery, hint};
+
+/// Who asked for a look; also the order in which work is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Jira told us.
+    Webhook,
+    /// A person asked.
+    Person,
+    /// Its SLA clocks are running.
+    Sla,
+    /// It was found by looking for changes.
+    Sweep,
+    /// It is part of the first copy.
+    Backfill,
+}
+
+impl Source {
+    /// Every source, most urgent first.
+    pub const ALL: [Self; 5] =
+        [Self::Webhook, Self::Person, Self::Sla, Self::Sweep, Self::Backfill];
+
+    /// The lower, the more urgent.
+    pub fn priority(self) -> u8 {
+        match self {
+            Self::Webhook => 0,
+            Self::Person => 1,
+            Self::Sla => 2,
+            Self::Sweep => 3,
+            Self::Backfill => 4,
+        }
+    }
+
+    /// The source's name, as logs and metrics show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Person => "person",
+            Self::Sla => "sla",
+            Self::Sweep => "sweep",
+            Self::Backfill => "backfill",
+        }
+    }
+
+    pub(crate) fn stored(priority: i64) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|source| i64::from(source.priority()) == priority)
+            .ok_or(Error::unreadable("a priority"))
+    }
+}
+
+/// One subject, leased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// What to look at.
+    pub subject: Subject,
+    /// The newest hint when it was leased; names the lease.
+    pub version: i64,
+    /// The most urgent source among its hints.
+    pub source: Source,
+    /// That source's priority.
+    pub priority: u8,
+    /// Failures since it was last applied.
+    pub attempts: u32,
+    /// Proven 404s in a row.
+    pub absences: u32,
+    /// Time of the first of those.
+    pub absent_since: Option<Instant>,
+    /// Whether the newest hint came from a delete event.
+    pub deleted_hint: bool,
+    /// Time of the oldest hint that is not yet applied.
+    pub hinted_at: Instant,
+    /// The last failure.
+    pub last_error: Option<String>,
+}
+
+impl Ledger {
+    /// Takes up to `most` subjects that are due and not leased, most urgent and longest due first.
+    /// They are nobody else's until `until`; then they come back.
+    pub async fn lease(&self, most: u32, until: Instant) -> Result<Vec<Work>, Error> {
+        let now = self.store.clock.now().millis();
+        let mut tx = self.store.begin().await?;
+        let rows = due(&mut tx, now, most).await?;
+        let mut leased = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut work = Work::stored(&row)?;
+            let lapsed: Option<i64> = row.try_get("leased_version")?;
+            if lapsed.is_some() {
+                work.version = hint::next(&mut tx, "version").await?;
+            }
+            sqlx::query(
+                "UPDATE work SET version = $2, leased_version = $2, lease_until = $3,
+                     again_at = NULL, again_hinted_at = NULL
+                 WHERE subject = $1",
+            )
+            .bind(work.subject.to_string())
+            .bind(work.version)
+            .bind(until.millis())
+            .execute(&mut *tx)
+            .await?;
+            leased.push(work);
+        }
+        self.store.finish(tx).await?;
+        Ok(leased)
+    }
+
+    /// When the next subject becomes due or the next lease lapses; it may be past already.
+    pub async fn next_due(&self) -> Result<Option<Instant>, Error> {
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT due_at FROM work WHERE state = 'due' AND lease_until IS NULL
+             ORDER BY due_at LIMIT 1",
+        )
+        .fetch_optional(&self.store.read)
+        .await?;
+        let lapse: Option<i64> = sqlx::query_scalar(
+            "SELECT lease_until FROM work WHERE lease_until IS NOT NULL
+             ORDER BY lease_until LIMIT 1",
+        )
+        .fetch_optional(&self.store.read)
+        .await?;
+        [due, lapse].into_iter().flatten().min().map(instant).transpose()
+    }
+
+    /// Ends every lease; at start, when this process is the only one and leases are a dead one's.
+    pub async fn release_leases(&self) -> Result<u64, Error> {
+        let mut tx = self.store.begin().await?;
+        let released = sqlx::query(
+            "UPDATE work SET lease_until = NULL, leased_version = NULL,
+                 again_at = NULL, again_hinted_at = NULL
+             WHERE leased_version IS NOT NULL",
+        )
+        .execute(&mut *tx)
+        .await?;
+        self.store.finish(tx).await?;
+        self.store.wake();
+        Ok(released.rows_affected())
+    }
+
+    /// Gives work back after a failure, to be tried again from `due` on, or as soon as a hint that
+    /// came meanwhile wants.
+    pub async fn retry(&self, work: &Work, due: Instant, error: &str) -> Result<(), Error> {
+        self.give_back(work, due, Some(error)).await
+    }
+
+    /// Gives work back that could not be tried: everything is paused, nothing is wrong with it.
+    pub async fn defer(&self, work: &Work, due: Instant) -> Result<(), Error> {
+        self.give_back(work, due, None).await
+    }
+
+    async fn give_back(&self, work: &Work, due: Instant, error: Option<&str>) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        sqlx::query(
+            "UPDATE work SET attempts = attempts + $4, last_error = COALESCE($5, last_error),
+                 due_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END,
+                 lease_until = NULL, leased_version = NULL,
+                 again_at = NULL, again_hinted_at = NULL
+             WHERE subject = $1 AND leased_version = $2",
+        )
+        .bind(work.subject.to_string())
+        .bind(work.version)
+        .bind(due.millis())
+        .bind(i64::from(error.is_some()))
+        .bind(error)
+        .execute(&mut *tx)
+        .await?;
+        self.store.finish(tx).await?;
+        self.store.wake();
+        Ok(())
+    }
+
+    /// Gives work back after one more proven 404, to be confirmed from `due` on; answers how many
+    /// there were in a row. A hint that came meanwhile does not hasten the confirmation.
+    pub async fn absent(&self, work: &Work, due: Instant) -> Result<u32, Error> {
+        let now = self.store.clock.now().millis();
+        let mut tx = self.store.begin().await?;
+        let absences: Option<i64> = sqlx::query_scalar(
+            "UPDATE work SET absences = absences + 1, absent_since = COALESCE(absent_since, $4),
+                 due_at = $3, lease_until = NULL, leased_version = NULL,
+                 again_at = NULL, again_hinted_at = NULL
+             WHERE subject = $1 AND leased_version = $2
+             RETURNING absences",
+        )
+        .bind(work.subject.to_string())
+        .bind(work.version)
+        .bind(due.millis())
+        .bind(now)
+        .fetch_optional(&mut *tx)
+        .await?;
+        self.store.finish(tx).await?;
+        self.store.wake();
+        // A lease that is gone proves nothing more than was known.
+        absences.map_or(Ok(work.absences), unsigned)
+    }
+}
+
+/// What can be leased, in order. One look per priority: each walks its own stretch of the index, so
+/// that a long backfill costs the webhooks nothing.
+async fn due(tx: &mut SqliteConnection, now: i64, most: u32) -> Result<Vec<SqliteRow>, Error> {
+    let mut rows = Vec::new();
+    let mut room = i64::from(most);
+    for source in Source::ALL {
+        let found = sqlx::query(
+            "SELECT * FROM work
+             WHERE state = 'due' AND priority = $1 AND due_at <= $2
+                 AND (lease_until IS NULL OR lease_until <= $2)
+             ORDER BY due_at, subject LIMIT $3",
+        )
+        .bind(source.priority())
+        .bind(now)
+        .bind(room)
+        .fetch_all(&mut *tx)
+        .await?;
+        room -= i64::try_from(found.len()).unwrap_or(room);
+        rows.extend(found);
+        if room <= 0 {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+impl Work {
+    pub(crate) fn stored(row: &SqliteRow) -> Result<Self, Error> {
+        let source = Source::stored(row.try_get("priority")?)?;
+        let absent_since: Option<i64> = row.try_get("absent_since")?;
+        Ok(Self {
+            subject: delivery::subject(row.try_get("subject")?)?,
+            version: row.try_get("version")?,
+            source,
+            priority: source.priority(),
+            attempts: unsigned(row.try_get("attempts")?)?,
+            absences: unsigned(row.try_get("absences")?)?,
+            absent_since: absent_since.map(instant).transpose()?,
+            deleted_hint: row.try_get::<i64, _>("deleted_hint")? != 0,
+            hinted_at: instant(row.try_get("hinted_at")?)?,
+            last_error: row.try_get("last_error")?,
+        })
+    }
+}

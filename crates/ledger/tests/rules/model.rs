@@ -1,0 +1,495 @@
+//! Random lives of a ledger against a model that fits on a screen (G2, G4).
+//!
+//! After every step the outcome of every delivery and all counts are as the model says. At the end
+//! everything is worked off, and every subject was looked at after its last hint, unless it is parked
+//! or a person dropped it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jira::id::Subject;
+use ledger::{Again, Counts, DeliveryFilter, Finished, NewDelivery, Resolved, Source, Work};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+
+use crate::bench::{Bench, id, instant, issue, issue_id, key};
+
+/// Issues in play, each with an id and a key.
+const ISSUES: u8 = 3;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Record { identifier: Option<u8>, subjects: Vec<u8> },
+    Hint(u8),
+    Pass(i64),
+    Lease(u32),
+    Finish { which: usize, again: bool },
+    Retry(usize),
+    Defer(usize),
+    Absent(usize),
+    Park(usize),
+    Unpark(u8),
+    Drop(u8),
+    Replay(usize),
+    Prune,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let subject = || 0..2 * ISSUES;
+    let which = any::<usize>;
+    let subjects = prop::collection::vec(subject(), 0..3);
+    prop_oneof![
+        6 => (prop::option::of(0..8_u8), subjects)
+            .prop_map(|(identifier, subjects)| Step::Record { identifier, subjects }),
+        2 => subject().prop_map(Step::Hint),
+        2 => (0..9_000_i64).prop_map(Step::Pass),
+        6 => (1..4_u32).prop_map(Step::Lease),
+        6 => (which(), any::<bool>()).prop_map(|(which, again)| Step::Finish { which, again }),
+        1 => which().prop_map(Step::Retry),
+        1 => which().prop_map(Step::Defer),
+        1 => which().prop_map(Step::Absent),
+        3 => which().prop_map(Step::Park),
+        1 => subject().prop_map(Step::Unpark),
+        1 => subject().prop_map(Step::Drop),
+        1 => which().prop_map(Step::Replay),
+        1 => Just(Step::Prune),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// Ids first, then the keys of the same issues.
+fn subject(n: u8) -> Subject {
+    if n < ISSUES { id(i64::from(n) + 1) } else { key(&format!("K-{}", n - ISSUES + 1)) }
+}
+
+/// The issue that a subject means, whether or not the ledger knows.
+fn truth(subject: &Subject) -> i64 {
+    match subject {
+        Subject::Id(id) => id.get(),
+        Subject::Key(key) => i64::try_from(key.number()).unwrap(),
+    }
+}
+
+struct Row {
+    newest: i64,
+    parked: bool,
+    /// Version and end of the lease.
+    lease: Option<(i64, i64)>,
+}
+
+struct Mark {
+    subject: Subject,
+    number: i64,
+    outcome: &'static str,
+}
+
+#[derive(Default)]
+struct Model {
+    now: i64,
+    number: i64,
+    rows: BTreeMap<Subject, Row>,
+    deliveries: BTreeMap<i64, Vec<Mark>>,
+    identifiers: BTreeMap<u8, i64>,
+    known: BTreeSet<i64>,
+    /// Sums that outlive their rows.
+    received: u64,
+    repeats: u64,
+    pruned: Vec<&'static str>,
+}
+
+impl Model {
+    fn known(&self, subject: &Subject) -> Subject {
+        let issue = truth(subject);
+        if self.known.contains(&issue) { id(issue) } else { subject.clone() }
+    }
+
+    fn marks(&mut self, subject: &Subject) -> impl Iterator<Item = &mut Mark> {
+        self.deliveries.values_mut().flatten().filter(move |mark| mark.subject == *subject)
+    }
+
+    fn change(&mut self, subject: &Subject, from: &[&str], to: &'static str) {
+        for mark in self.marks(subject).filter(|mark| from.contains(&mark.outcome)) {
+            mark.outcome = to;
+        }
+    }
+
+    fn raise(&mut self, subject: &Subject) -> i64 {
+        self.number += 1;
+        self.change(subject, &["parked"], "pending");
+        let lease = self.rows.get(subject).and_then(|row| row.lease);
+        let row = Row { newest: self.number, parked: false, lease };
+        self.rows.insert(subject.clone(), row);
+        self.number
+    }
+
+    fn record(&mut self, seq: i64, identifier: Option<u8>, subjects: &[Subject]) {
+        self.received += 1;
+        self.identifiers.extend(identifier.map(|identifier| (identifier, seq)));
+        let subjects: Vec<_> = subjects.iter().map(|subject| self.known(subject)).collect();
+        let mut marks: Vec<Mark> = vec![];
+        for subject in subjects {
+            if marks.iter().all(|mark| mark.subject != subject) {
+                let number = self.raise(&subject);
+                marks.push(Mark { subject, number, outcome: "pending" });
+            }
+        }
+        assert!(self.deliveries.insert(seq, marks).is_none(), "a number twice");
+    }
+
+    fn free(&self) -> usize {
+        let free = |row: &&Row| !row.parked && row.lease.is_none_or(|(_, until)| until <= self.now);
+        self.rows.values().filter(free).count()
+    }
+
+    fn leased(&mut self, work: &Work, until: i64) {
+        let row = self.rows.get_mut(&work.subject).expect("work out of nothing");
+        assert!(!row.parked, "parked work was leased");
+        if let Some((_, lapse)) = row.lease {
+            assert!(lapse <= self.now, "two live leases on {}", work.subject);
+            self.number += 1;
+            row.newest = self.number;
+        }
+        assert_eq!(work.version, row.newest);
+        row.lease = Some((work.version, until));
+    }
+
+    /// Gives the row if the work's lease is the one in force, and ends it.
+    fn end(&mut self, work: &Work) -> Option<&mut Row> {
+        let row = self.rows.get_mut(&work.subject)?;
+        let mine = row.lease.is_some_and(|(version, _)| version == work.version);
+        row.lease.take_if(|_| mine);
+        mine.then_some(row)
+    }
+
+    fn finish(&mut self, work: &Work, again: bool) {
+        let open = |mark: &&mut Mark| {
+            mark.number <= work.version && ["pending", "parked"].contains(&mark.outcome)
+        };
+        let newest = self.marks(&work.subject).filter(open).map(|mark| mark.number).max();
+        for mark in self.marks(&work.subject).filter(open) {
+            mark.outcome = if Some(mark.number) == newest { "applied" } else { "superseded" };
+        }
+        self.end(work);
+        let row = self.rows.get(&work.subject);
+        if !again && row.is_some_and(|row| row.newest == work.version) {
+            self.rows.remove(&work.subject);
+        }
+        self.known.insert(truth(&work.subject));
+    }
+
+    fn park(&mut self, work: &Work) {
+        let Some(row) = self.end(work) else { return };
+        if row.newest == work.version {
+            row.parked = true;
+            self.change(&work.subject, &["pending"], "parked");
+        }
+    }
+
+    /// Whether the caller still has the work.
+    fn resolve(&mut self, work: &Work) -> bool {
+        let target = id(truth(&work.subject));
+        let Some(row) = self.rows.get(&work.subject) else { return false };
+        if row.lease.is_none_or(|(version, _)| version != work.version) {
+            return false;
+        }
+        let mut row = self.rows.remove(&work.subject).unwrap();
+        let other = self.rows.get(&target).map(|other| other.lease);
+        let mine = match other {
+            Some(Some((_, until))) if until > self.now => {
+                self.raise(&target);
+                false
+            }
+            Some(_) => {
+                self.change(&target, &["parked"], "pending");
+                self.number += 1;
+                row.newest = self.number;
+                self.rows.insert(target.clone(), row);
+                true
+            }
+            None => {
+                self.rows.insert(target.clone(), row);
+                true
+            }
+        };
+        for marks in self.deliveries.values_mut() {
+            let open = |mark: &Mark| mark.subject == work.subject && mark.outcome == "pending";
+            let loser = if marks.iter().any(open) { &target } else { &work.subject };
+            if marks.iter().filter(|mark| [&target, &work.subject].contains(&&mark.subject)).count()
+                > 1
+            {
+                marks.retain(|mark| mark.subject != *loser);
+            }
+        }
+        for mark in self.marks(&work.subject) {
+            mark.subject = target.clone();
+        }
+        mine
+    }
+
+    fn outcome(marks: &[Mark]) -> &'static str {
+        let any = |outcome| marks.iter().any(|mark| mark.outcome == outcome);
+        match marks {
+            [] => "noted",
+            _ if any("pending") => "pending",
+            _ if any("parked") || any("dropped") => "parked",
+            _ if any("applied") => "applied",
+            _ => "superseded",
+        }
+    }
+
+    fn prune(&mut self) -> u64 {
+        let before = self.pruned.len();
+        self.deliveries.retain(|_, marks| {
+            let outcome = Self::outcome(marks);
+            let stays = outcome == "pending" || marks.iter().any(|mark| mark.outcome == "parked");
+            if !stays {
+                self.pruned.push(outcome);
+            }
+            stays
+        });
+        self.identifiers.retain(|_, seq| self.deliveries.contains_key(seq));
+        (self.pruned.len() - before) as u64
+    }
+
+    fn counts(&self) -> Counts {
+        let outcomes: Vec<_> = self
+            .deliveries
+            .values()
+            .map(|marks| Self::outcome(marks))
+            .chain(self.pruned.clone())
+            .collect();
+        let count = |name| outcomes.iter().filter(|outcome| **outcome == name).count() as u64;
+        let rows = |is: fn(&&Row) -> bool| self.rows.values().filter(is).count() as u64;
+        Counts {
+            received: self.received,
+            repeats: self.repeats,
+            applied: count("applied"),
+            superseded: count("superseded"),
+            parked: count("parked"),
+            pending: count("pending"),
+            noted: count("noted"),
+            work_waiting: rows(|row| !row.parked && row.lease.is_none()),
+            work_leased: rows(|row| row.lease.is_some()),
+            work_parked: rows(|row| row.parked),
+            oldest_due: None,
+            issues: self.known.len() as u64,
+            issues_deleted: 0,
+        }
+    }
+}
+
+/// A ledger, its model, and what the worker has in hand.
+struct Life {
+    bench: Bench,
+    model: Model,
+    held: Vec<(Work, usize)>,
+    clock: usize,
+    /// Per issue: the step of its last hint, and of the last look or drop that answers for it.
+    hinted: BTreeMap<i64, usize>,
+    looked: BTreeMap<i64, usize>,
+}
+
+impl Life {
+    async fn step(&mut self, step: Step) {
+        self.clock += 1;
+        match step {
+            Step::Record { identifier, subjects } => self.record(identifier, &subjects).await,
+            Step::Hint(n) => {
+                self.bench.hint(&subject(n), Source::Sweep).await;
+                self.hint(&subject(n));
+            }
+            Step::Pass(millis) => {
+                self.model.now += millis;
+                self.bench.at(self.model.now);
+            }
+            Step::Lease(most) => self.lease(most).await,
+            Step::Unpark(n) => {
+                let known = self.model.known(&subject(n));
+                let parked = self.model.rows.get(&known).is_some_and(|row| row.parked);
+                assert_eq!(self.bench.ledger.unpark(&subject(n)).await.unwrap(), parked);
+                if parked {
+                    self.model.raise(&known);
+                }
+            }
+            Step::Drop(n) => self.drop(&subject(n)).await,
+            Step::Replay(which) => {
+                let seqs: Vec<i64> = self.model.deliveries.keys().copied().collect();
+                let Some(seq) = seqs.get(which % seqs.len().max(1)) else { return };
+                for subject in self.bench.ledger.replay(*seq).await.unwrap() {
+                    self.hint(&subject);
+                }
+            }
+            Step::Prune => {
+                let before = instant(self.model.now + 1);
+                let pruned = self.bench.ledger.prune_deliveries(before).await.unwrap();
+                assert_eq!(pruned, self.model.prune());
+            }
+            Step::Crash => {
+                self.bench = self.bench.after_crash().await;
+                self.bench.ledger.release_leases().await.unwrap();
+                self.held.clear();
+                for row in self.model.rows.values_mut() {
+                    row.lease = None;
+                }
+            }
+            Step::Finish { which, .. }
+            | Step::Retry(which)
+            | Step::Defer(which)
+            | Step::Absent(which)
+            | Step::Park(which) => {
+                if !self.held.is_empty() {
+                    let (work, since) = self.held.swap_remove(which % self.held.len());
+                    self.end(&step, work, since).await;
+                }
+            }
+        }
+    }
+
+    fn hint(&mut self, subject: &Subject) {
+        self.model.raise(&self.model.known(subject));
+        self.hinted.insert(truth(subject), self.clock);
+    }
+
+    async fn record(&mut self, identifier: Option<u8>, subjects: &[u8]) {
+        let subjects: Vec<_> = subjects.iter().map(|n| subject(*n)).collect();
+        let name = identifier.map(|identifier| format!("delivery {identifier}"));
+        let delivery = NewDelivery { identifier: name, ..self.bench.delivery(&subjects) };
+        let recorded = self.bench.ledger.record(delivery).await.unwrap();
+        let first = identifier.and_then(|identifier| self.model.identifiers.get(&identifier));
+        assert_eq!(recorded.duplicate, first.is_some());
+        if let Some(first) = first {
+            assert_eq!(recorded.seq, *first);
+            self.model.repeats += 1;
+        } else {
+            self.model.record(recorded.seq, identifier, &subjects);
+            self.hinted.extend(subjects.iter().map(|subject| (truth(subject), self.clock)));
+        }
+    }
+
+    async fn lease(&mut self, most: u32) {
+        let free = self.model.free();
+        let until = self.model.now + 10_000;
+        let works = self.bench.ledger.lease(most, instant(until)).await.unwrap();
+        assert_eq!(works.len(), free.min(most as usize));
+        for work in works {
+            self.model.leased(&work, until);
+            self.held.push((work, self.clock));
+        }
+    }
+
+    async fn drop(&mut self, subject: &Subject) {
+        let known = self.model.known(subject);
+        let parked = self.model.rows.get(&known).is_some_and(|row| row.parked);
+        assert_eq!(self.bench.ledger.drop_parked(subject, "enough").await.unwrap(), parked);
+        if parked {
+            self.model.rows.remove(&known);
+            self.model.change(&known, &["pending", "parked"], "dropped");
+            self.looked.insert(truth(subject), self.clock);
+        }
+    }
+
+    async fn end(&mut self, step: &Step, work: Work, since: usize) {
+        let now = instant(self.model.now);
+        let ledger = &self.bench.ledger;
+        match step {
+            Step::Retry(_) => ledger.retry(&work, now, "unreachable").await.unwrap(),
+            Step::Defer(_) => ledger.defer(&work, now).await.unwrap(),
+            Step::Absent(_) => drop(ledger.absent(&work, now).await.unwrap()),
+            Step::Park(_) => {
+                ledger.park(&work, "why", "what").await.unwrap();
+                return self.model.park(&work);
+            }
+            Step::Finish { again, .. } => return self.finish(work, since, *again).await,
+            other => unreachable!("{other:?} ends no lease"),
+        }
+        self.model.end(&work);
+    }
+
+    async fn finish(&mut self, work: Work, since: usize, again: bool) {
+        let issue_id = issue_id(truth(&work.subject));
+        let resolved = self.bench.ledger.resolve(&work, issue_id).await.unwrap();
+        let by_key = matches!(work.subject, Subject::Key(_));
+        let mine = !by_key || self.model.resolve(&work);
+        let work = match resolved {
+            Resolved::Yours(work) => {
+                assert!(mine);
+                work
+            }
+            Resolved::Elsewhere => {
+                assert!(!mine);
+                return;
+            }
+        };
+        let issue = issue(issue_id.get(), &format!("K-{issue_id}"), self.model.now);
+        let due = instant(self.model.now);
+        let finished = Finished {
+            subject: work.subject.clone(),
+            version: work.version,
+            again: again.then(|| Again { due, reason: "incomplete".into() }),
+        };
+        self.bench.commit(vec![issue], vec![finished]).await;
+        self.model.finish(&work, again);
+        let looked = self.looked.entry(issue_id.get()).or_default();
+        *looked = since.max(*looked);
+    }
+
+    async fn compare(&self) {
+        let page = self.bench.ledger.deliveries(DeliveryFilter::default()).await.unwrap();
+        let stored: BTreeMap<_, _> =
+            page.iter().map(|delivery| (delivery.seq, delivery.outcome.name())).collect();
+        let expected: BTreeMap<_, _> = self
+            .model
+            .deliveries
+            .iter()
+            .map(|(seq, marks)| (*seq, Model::outcome(marks)))
+            .collect();
+        assert_eq!(stored, expected);
+        let counts = self.bench.ledger.counts().await.unwrap();
+        assert!(counts.add_up(), "{counts:?}");
+        assert_eq!(Counts { oldest_due: None, ..counts }, self.model.counts());
+    }
+
+    /// Quiet: what waits is worked off.
+    async fn settle(&mut self) {
+        for _ in 0..100 {
+            self.step(Step::Pass(10_000)).await;
+            self.step(Step::Lease(100)).await;
+            if self.held.is_empty() {
+                break;
+            }
+            while !self.held.is_empty() {
+                self.step(Step::Finish { which: 0, again: false }).await;
+            }
+        }
+        self.compare().await;
+        let counts = self.bench.ledger.counts().await.unwrap();
+        assert_eq!((counts.pending, counts.work_waiting, counts.work_leased), (0, 0, 0));
+        let parked = self.bench.ledger.parked().await.unwrap();
+        for (issue, hinted) in &self.hinted {
+            let parked = parked.iter().any(|parked| truth(&parked.subject) == *issue);
+            let looked = self.looked.get(issue).is_some_and(|looked| looked > hinted);
+            assert!(parked || looked, "a hint for issue {issue} was lost");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_any_life_every_delivery_is_accounted_for_and_no_hint_is_lost(
+        steps in prop::collection::vec(step(), 1..80)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let model = Model { now: 1_000, ..Model::default() };
+            let bench = Bench::new().await;
+            let (hinted, looked) = (BTreeMap::new(), BTreeMap::new());
+            let mut life = Life { bench, model, held: vec![], clock: 0, hinted, looked };
+            for step in steps {
+                life.step(step).await;
+                life.compare().await;
+            }
+            life.settle().await;
+        });
+    }
+}

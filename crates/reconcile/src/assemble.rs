@@ -1,0 +1,198 @@
+//! What was fetched and what was known → the raw snapshot. Pure.
+//!
+//! Promises: a complete part replaces what was known; any other part keeps what was known, takes
+//! what came (the newer copy of an entry wins), and `_parts` says that and why. Entries appear once
+//! each, oldest first for comments and worklogs, newest first for the history, as Jira embeds them.
+//! A webhook's body never gets here.
+
+use std::collections::HashMap;
+
+use jira::id::{IssueId, IssueKey};
+use jira::time::Instant;
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::fetch::{Fetched, Overlay};
+use crate::part::{Name, Part};
+
+/// A snapshot ready to be written.
+#[derive(Debug)]
+pub struct Assembled {
+    /// The issue's identity.
+    pub id: IssueId,
+    /// Its key now.
+    pub key: IssueKey,
+    /// Jira's JSON, completed.
+    pub json: Value,
+    /// Parts that another look may complete, with the reasons.
+    pub again: Vec<(Name, String)>,
+    /// Whether some part relies on what was known before.
+    pub leans_on_known: bool,
+}
+
+/// Puts the snapshot together. `known` is the last snapshot, if there was one.
+pub fn assemble(fetched: Fetched, known: Option<&Value>, now: Instant) -> Result<Assembled, Error> {
+    let Fetched { id, key, issue, comments, changelog, worklogs, remote_links, sla } = fetched;
+    let Value::Object(mut json) = issue else { return Err(Error::NotTheIssue) };
+    let Some(Value::Object(fields)) = json.get_mut("fields") else {
+        return Err(Error::NotTheIssue);
+    };
+    let mut report = Report { now, parts: Map::new(), again: Vec::new(), leans: false };
+    report.sla(fields, sla, known);
+    let known_list =
+        |path: &str| known.and_then(|known| known.pointer(path)).and_then(Value::as_array);
+    let comments = report.list(Name::Comments, comments, known_list("/fields/comment/comments"));
+    if let Some(list) = comments {
+        let total = list.len();
+        fields.insert(
+            "comment".into(),
+            json!({"comments": sorted(list), "maxResults": total, "total": total, "startAt": 0}),
+        );
+    }
+    let changelog = report.list(Name::Changelog, changelog, known_list("/changelog/histories"));
+    if let Some(list) = changelog {
+        let total = list.len();
+        let mut list = sorted(list);
+        list.reverse();
+        json.insert(
+            "changelog".into(),
+            json!({"startAt": 0, "maxResults": total, "total": total, "histories": list}),
+        );
+    }
+    if let Some(list) = report.list(Name::Worklogs, worklogs, known_list("/_worklogs")) {
+        json.insert("_worklogs".into(), Value::Array(sorted(list)));
+    }
+    if let Some(list) = report.list(Name::RemoteLinks, remote_links, known_list("/_remote_links")) {
+        json.insert("_remote_links".into(), Value::Array(list));
+    }
+    json.insert("_synced_at".into(), Value::String(now.iso()));
+    json.insert("_parts".into(), Value::Object(report.parts));
+    let json = Value::Object(json);
+    Ok(Assembled { id, key, json, again: report.again, leans_on_known: report.leans })
+}
+
+/// The snapshot of an issue that is proven to be gone: as it was, with the time.
+pub fn tombstone(mut known: Value, now: Instant) -> Value {
+    if let Some(json) = known.as_object_mut() {
+        json.insert("_deleted_at".into(), Value::String(now.iso()));
+    }
+    known
+}
+
+/// Collects `_parts` while the snapshot is put together.
+struct Report {
+    now: Instant,
+    parts: Map<String, Value>,
+    again: Vec<(Name, String)>,
+    leans: bool,
+}
+
+impl Report {
+    /// One list-shaped part. `None`: nothing came and nothing is known, which is not the same as
+    /// an empty list, so the snapshot gets no list.
+    fn list(&mut self, name: Name, part: Part, known: Option<&Vec<Value>>) -> Option<Vec<Value>> {
+        match part {
+            Part::Complete(items) => {
+                self.note(name, items.len(), Some(items.len() as u64), None);
+                Some(items)
+            }
+            Part::Incomplete { items, total, reason, again } => {
+                self.leans = true;
+                if again {
+                    self.again.push((name, reason.clone()));
+                }
+                let list = match (items.is_empty(), known) {
+                    (true, None) => None,
+                    (_, known) => Some(united(known.cloned().unwrap_or_default(), items)),
+                };
+                self.note(name, list.as_ref().map_or(0, Vec::len), total, Some(reason));
+                list
+            }
+        }
+    }
+
+    /// SLA values: those that the first account may not read come from the service account, else
+    /// stay as they were known.
+    fn sla(&mut self, fields: &mut Map<String, Value>, overlay: Overlay, known: Option<&Value>) {
+        let (ids, values, failure) = match overlay {
+            Overlay::None => return,
+            Overlay::Refused { fields, values, failure } => (fields, values, failure),
+        };
+        let known = known.and_then(|known| known.get("fields"));
+        let mut missing = 0;
+        for id in &ids {
+            if !fields.get(id).is_some_and(is_refused) {
+                continue;
+            }
+            let fresh = values.get(id).filter(|value| !is_refused(value));
+            let value = fresh.or_else(|| {
+                missing += 1;
+                known.and_then(|known| known.get(id)).filter(|value| !is_refused(value))
+            });
+            if let Some(value) = value {
+                fields.insert(id.clone(), value.clone());
+            }
+        }
+        if missing == 0 {
+            self.note(Name::Sla, ids.len(), Some(ids.len() as u64), None);
+            return;
+        }
+        self.leans = true;
+        let (reason, again) = failure.unwrap_or_else(|| {
+            ("the accounts may not read SLA values: an agent licence is needed".to_owned(), false)
+        });
+        if again {
+            self.again.push((Name::Sla, reason.clone()));
+        }
+        self.note(
+            Name::Sla,
+            ids.len().saturating_sub(missing),
+            Some(ids.len() as u64),
+            Some(reason),
+        );
+    }
+
+    fn note(&mut self, name: Name, have: usize, total: Option<u64>, reason: Option<String>) {
+        let entry = json!({
+            "fetched_at": self.now.iso(), "complete": reason.is_none(),
+            "have": have, "total": total, "reason": reason,
+        });
+        self.parts.insert(name.as_str().to_owned(), entry);
+    }
+}
+
+/// Whether a value stands for "you may not read this" (facts 4.1, variant 4).
+pub fn is_refused(value: &Value) -> bool {
+    value.get("errorMessage").is_some()
+}
+
+/// Both lists, each id once; the fresh copy wins. Entries without an id are kept from the fresh one.
+fn united(known: Vec<Value>, fresh: Vec<Value>) -> Vec<Value> {
+    let mut at = HashMap::new();
+    let mut list: Vec<Value> = Vec::with_capacity(known.len().max(fresh.len()));
+    for entry in known.into_iter().filter(|entry| identity(entry).is_some()).chain(fresh) {
+        let place = identity(&entry).map(|id| *at.entry(id).or_insert(list.len()));
+        match place.and_then(|place| list.get_mut(place)) {
+            Some(old) => *old = entry,
+            None => list.push(entry),
+        }
+    }
+    list
+}
+
+/// Oldest first: by `created`, then by numeric id, as Jira promises no order.
+fn sorted(mut list: Vec<Value>) -> Vec<Value> {
+    list.sort_by_key(|entry| {
+        let created = entry.get("created").and_then(Value::as_str).and_then(Instant::parse);
+        (created, identity(entry))
+    });
+    list
+}
+
+fn identity(entry: &Value) -> Option<i64> {
+    let id = entry.get("id")?;
+    id.as_i64().or_else(|| id.as_str().and_then(|text| text.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests;

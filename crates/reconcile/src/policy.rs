@@ -1,0 +1,245 @@
+//! What happens after a failure, decided once, purely and without `_`, so that a new kind of error
+//! has to be thought about here.
+//!
+//! Nothing below this module retries. Waits are bounded: at least what Jira asks for, at most two
+//! hours for it and [`BackOff::max`] for ours.
+
+use std::time::Duration;
+
+use jira::client::{Error as Jira, Scope};
+
+use crate::Error;
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Look at this issue again after the wait; the others go on.
+    Retry(Duration),
+    /// Every look would fail: stop leasing for the wait, then go on. The issue is due again then.
+    Hold(Duration),
+    /// The credentials are refused: stop everything until `/myself` is in order again.
+    Pause,
+    /// A 404 can be a deletion or a lost permission: confirm who we are, then look once more.
+    Confirm,
+    /// A person is needed.
+    Park {
+        /// What is wrong.
+        reason: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+}
+
+/// Exponential back-off with jitter.
+#[derive(Debug, Clone, Copy)]
+pub struct BackOff {
+    /// The first wait.
+    pub min: Duration,
+    /// The longest wait.
+    pub max: Duration,
+}
+
+impl BackOff {
+    /// The wait before attempt `attempt + 1`; `jitter` in `0.0..1.0` spreads it over 0.7 to 1.3 of
+    /// the doubled minimum (facts: Jira's rate-limit page asks for that spread).
+    pub fn after(&self, attempt: u32, jitter: f64) -> Duration {
+        let doubled = self.min.saturating_mul(2_u32.saturating_pow(attempt.min(20)));
+        doubled.min(self.max).mul_f64(0.7 + 0.6 * jitter.clamp(0.0, 1.0))
+    }
+}
+
+/// Failures after which one that is always the same is put before a person.
+const SENSELESS_FAILURES: u32 = 8;
+
+/// What went before a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// Failures before this one, since the issue was last applied.
+    pub failures: u32,
+    /// How the last of them compares with this one.
+    pub last: Last,
+}
+
+/// Whether the last failure was like this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// The same.
+    Same,
+    /// Another, or there was none.
+    Other,
+}
+
+impl Past {
+    /// An outage is no reason to give an issue up, nor is the first odd answer after one.
+    fn is_senseless(self) -> bool {
+        self.failures >= SENSELESS_FAILURES && self.last == Last::Same
+    }
+}
+
+/// The decision.
+pub fn after_failure(error: &Error, past: Past, back_off: BackOff, jitter: f64) -> Next {
+    let later = Next::Retry(back_off.after(past.failures, jitter));
+    let senseless = past.is_senseless();
+    match error {
+        Error::Jira(error) => after_jira(error, senseless, later),
+        Error::NotTheIssue if !senseless => later,
+        Error::NotTheIssue => Next::Park {
+            reason: "Jira's answer is not the issue that was asked for",
+            remedy: "open the issue's URL below /rest/api/3/issue/ and compare its id; then `jiralake events replay`",
+        },
+        Error::TooSlow { .. } if senseless => Next::Park {
+            reason: "looking at this issue always takes longer than reconcile.look-timeout-ms",
+            remedy: "raise reconcile.look-timeout-ms; then `jiralake events replay`",
+        },
+        Error::LastUnreadable(_) if senseless => Next::Park {
+            reason: "the last raw snapshot is unreadable, and no fetch was complete enough to replace it",
+            remedy: "look at the snapshot's file; move it away to give up what only it knows",
+        },
+        Error::TooSlow { .. }
+        | Error::LastUnreadable(_)
+        | Error::EndlessSearch
+        | Error::SearchBrokeOff => later,
+        Error::Lake(error) => after_lake(error, senseless, later),
+        // The database: no issue would fare better.
+        Error::Ledger(_) => Next::Hold(back_off.after(past.failures, jitter)),
+    }
+}
+
+/// Trouble with one file concerns one issue; trouble with the disk concerns all.
+fn after_lake(error: &lake::Error, senseless: bool, later: Next) -> Next {
+    match error {
+        lake::Error::Unreadable { .. } if senseless => Next::Park {
+            reason: "a raw snapshot that is needed is unreadable",
+            remedy: "run `jiralake transform --dry-run` and look at the file that it names",
+        },
+        lake::Error::Unreadable { .. }
+        | lake::Error::Encode { .. }
+        | lake::Error::Rows { .. }
+        | lake::Error::CutOff { .. } => later,
+        lake::Error::Locked { .. }
+        | lake::Error::Disk { .. }
+        | lake::Error::Ledger { .. }
+        | lake::Error::Behind { .. }
+        | lake::Error::Foreign { .. } => match later {
+            Next::Retry(wait) => Next::Hold(wait),
+            other => other,
+        },
+    }
+}
+
+fn after_jira(error: &Jira, senseless: bool, later: Next) -> Next {
+    match error {
+        Jira::Throttled { wait, scope } => {
+            let wait = throttle(*wait, &later);
+            match scope {
+                Scope::Everything | Scope::Endpoint => Next::Hold(wait),
+                Scope::Issue => Next::Retry(wait),
+            }
+        }
+        Jira::Server { wait: Some(wait), .. } => Next::Retry(throttle(Some(*wait), &later)),
+        Jira::Unreachable { .. } | Jira::Server { wait: None, .. } => later,
+        Jira::Unauthorized | Jira::Anonymous => Next::Pause,
+        Jira::NotFound => Next::Confirm,
+        // Site-wide for a while (an allow-list, a firewall) more often than for one issue.
+        Jira::Forbidden if !senseless => later,
+        Jira::Forbidden => Next::Park {
+            reason: "Jira forbids the account to read this issue (403)",
+            remedy: "give the account the Browse Projects permission and the issue's security level",
+        },
+        Jira::Malformed { .. } if !senseless => later,
+        Jira::Malformed { .. } => Next::Park {
+            reason: "Jira's answer for this issue is not readable JSON, many times in a row",
+            remedy: "look for a proxy that changes answers; then `jiralake events replay`",
+        },
+        Jira::TooLarge { .. } => Next::Park {
+            reason: "Jira's answer for this issue is larger than jira.body-bytes",
+            remedy: "raise jira.body-bytes",
+        },
+        Jira::Rejected { .. } if !senseless => later,
+        Jira::Rejected { .. } => Next::Park {
+            reason: "Jira rejects the request for this issue, many times in a row",
+            remedy: "run `jiralake doctor`; Jira's API may have changed",
+        },
+    }
+}
+
+/// Jira's wait is a minimum; without one, our own back-off.
+fn throttle(wait: Option<Duration>, later: &Next) -> Duration {
+    let own = match later {
+        Next::Retry(wait) => *wait,
+        Next::Hold(_) | Next::Pause | Next::Confirm | Next::Park { .. } => Duration::ZERO,
+    };
+    wait.map_or(own, |wait| wait.max(Duration::from_millis(100)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BACK_OFF: BackOff =
+        BackOff { min: Duration::from_secs(2), max: Duration::from_secs(300) };
+
+    fn after(error: Jira, failures: u32) -> Next {
+        after_failure(&Error::Jira(error), Past { failures, last: Last::Same }, BACK_OFF, 0.5)
+    }
+
+    #[test]
+    fn back_off_doubles_up_to_its_bound_with_jitter() {
+        for (attempt, seconds) in [(0, 2), (1, 4), (2, 8), (7, 256), (8, 300), (u32::MAX, 300)] {
+            assert_eq!(BACK_OFF.after(attempt, 0.5), Duration::from_secs(seconds), "{attempt}");
+        }
+        assert_eq!(BACK_OFF.after(0, 0.0), Duration::from_millis(1400));
+        assert_eq!(BACK_OFF.after(0, 1.0), Duration::from_millis(2600));
+    }
+
+    #[test]
+    fn jiras_wait_is_a_minimum_and_its_scope_decides_who_waits() {
+        let asked = Some(Duration::from_secs(1847));
+        let throttled = |wait, scope| after(Jira::Throttled { wait, scope }, 3);
+        let own = BACK_OFF.after(3, 0.5);
+        assert_eq!(throttled(asked, Scope::Everything), Next::Hold(Duration::from_secs(1847)));
+        assert_eq!(throttled(asked, Scope::Endpoint), Next::Hold(Duration::from_secs(1847)));
+        assert_eq!(throttled(asked, Scope::Issue), Next::Retry(Duration::from_secs(1847)));
+        assert_eq!(throttled(None, Scope::Endpoint), Next::Hold(own));
+        let server = Jira::Server { status: 503, wait: asked };
+        assert_eq!(after(server, 0), Next::Retry(Duration::from_secs(1847)));
+        assert_eq!(after(Jira::Server { status: 500, wait: None }, 3), Next::Retry(own));
+    }
+
+    #[test]
+    fn refused_credentials_pause_and_a_404_is_confirmed() {
+        assert_eq!(after(Jira::Unauthorized, 0), Next::Pause);
+        assert_eq!(after(Jira::Anonymous, 99), Next::Pause);
+        assert_eq!(after(Jira::NotFound, 0), Next::Confirm);
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_is_parked_and_nothing_else() {
+        let parked = |error, attempt| matches!(after(error, attempt), Next::Park { .. });
+        assert!(parked(Jira::TooLarge { limit_bytes: 1 }, 0));
+        for attempt in [0, SENSELESS_FAILURES - 1] {
+            assert!(!parked(Jira::Forbidden, attempt));
+            assert!(!parked(Jira::Malformed { what: "x" }, attempt));
+            assert!(!parked(Jira::Rejected { status: 400 }, attempt));
+        }
+        for error in
+            [Jira::Forbidden, Jira::Malformed { what: "x" }, Jira::Rejected { status: 400 }]
+        {
+            let past = Past { failures: SENSELESS_FAILURES, last: Last::Other };
+            let error = Error::Jira(error);
+            let first_of_its_kind = after_failure(&error, past, BACK_OFF, 0.5);
+            assert!(matches!(first_of_its_kind, Next::Retry(_)), "{error:?}");
+            let again = after_failure(&error, Past { last: Last::Same, ..past }, BACK_OFF, 0.5);
+            assert!(matches!(again, Next::Park { .. }), "{error:?}");
+        }
+        // An outage of any length is no reason to give up an issue.
+        assert!(!parked(Jira::Server { status: 502, wait: None }, 10_000));
+    }
+
+    #[test]
+    fn own_trouble_holds_everything() {
+        let full = Error::Ledger(ledger::Error::Busy);
+        let first = Past { failures: 0, last: Last::Other };
+        assert_eq!(after_failure(&full, first, BACK_OFF, 0.5), Next::Hold(Duration::from_secs(2)));
+    }
+}

@@ -1,0 +1,410 @@
+//! The loop itself: leases due work, looks side by side, commits together what is ready.
+//!
+//! Bounded: looks in flight, results waiting for the commit, waits. At most one commit runs at a
+//! time; while it runs, the next one gathers, so that a burst becomes few commits. A commit of many
+//! that fails is tried one by one, so that one bad issue cannot hold up the others.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jira::client::Error as JiraError;
+use jira::id::{IssueKey, Subject};
+use jira::time::Instant;
+use lake::Committed;
+use ledger::{Source, Work};
+use tokio::sync::{broadcast, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tracing::{error, info, warn};
+
+use crate::Error;
+use crate::look::{Looker, Ready, Seen, chain};
+use crate::metrics::{Ended, Metrics};
+
+/// A lease outlives its look by this, for the commit. One that a dead process left is released at
+/// the start.
+const LEASE_FOR_COMMIT: Duration = Duration::from_secs(600);
+
+/// The loop sleeps at most this long before it looks into the ledger again: another process
+/// (`jiralake events replay`) may have hinted something.
+const LONGEST_SLEEP: Duration = Duration::from_secs(2);
+
+/// On a stop, looks in hand may take this much longer.
+const STOP_LOOKS: Duration = Duration::from_secs(4);
+
+/// An issue whose rows have become visible.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// What was looked at.
+    pub subject: Subject,
+    /// Its key now, where it is known.
+    pub key: Option<IssueKey>,
+    /// What caused the look.
+    pub source: Source,
+    /// From the oldest hint to visible rows.
+    pub since_hint: Duration,
+    /// Fetching all parts and keeping the raw snapshot.
+    pub look: Duration,
+    /// The commit that it was part of.
+    pub commit: Duration,
+    /// Issues in that commit.
+    pub together: usize,
+}
+
+/// A commit's issues, and how it went.
+type Tried = (Vec<Ready>, Result<Committed, lake::Error>);
+
+/// What the loop is made of.
+pub struct Loop {
+    looker: Looker,
+    metrics: Metrics,
+    applied: broadcast::Sender<Applied>,
+    looks: JoinSet<(Work, Result<Seen, Error>)>,
+    ready: VecDeque<Ready>,
+    commit: Option<JoinHandle<Tried>>,
+    /// Issues in the running commit.
+    committing: usize,
+    /// Committed rows are not visible yet.
+    behind: bool,
+    /// Commits left that take one issue only, after one of many failed.
+    one_by_one: usize,
+    /// Nothing is leased before this instant.
+    held_until: Option<Instant>,
+    /// The question who we are, while it is asked.
+    probe: Option<JoinHandle<Result<(), JiraError>>>,
+    /// Failed questions who we are since the last one that was answered in order; while there is a
+    /// number here, nothing is fetched. A start asks first, too.
+    unproven: Option<u32>,
+}
+
+impl Loop {
+    /// Puts the loop together; nothing runs yet. `applied` is told of every issue whose rows become
+    /// visible; a listener that is slow misses some, as the loop does not wait for it.
+    pub fn new(looker: Looker, metrics: Metrics, applied: broadcast::Sender<Applied>) -> Self {
+        Self {
+            looker,
+            metrics,
+            applied,
+            looks: JoinSet::new(),
+            ready: VecDeque::new(),
+            commit: None,
+            committing: 0,
+            behind: false,
+            one_by_one: 0,
+            held_until: None,
+            probe: None,
+            unproven: Some(0),
+        }
+    }
+
+    /// Runs until `stop` says so, then finishes what is in hand (bounded) and returns. Ends with an
+    /// error when the disk failed under the ledger: only a new start may trust it again.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
+        let released = self.looker.ledger.release_leases().await?;
+        if released > 0 {
+            info!(released, "{released} issues were in hand when the last run ended: due again");
+        }
+        let mut wakeups = self.looker.ledger.wakeups();
+        while !*stop.borrow_and_update() {
+            if let Some(error) = self.looker.ledger.failed() {
+                return Err(error.into());
+            }
+            self.lease().await;
+            self.start_commit();
+            self.start_probe();
+            self.count_in_hand();
+            let sleep = self.sleep().await;
+            tokio::select! {
+                Some(look) = self.looks.join_next() => self.looked(look),
+                committed = joined(&mut self.commit) => self.committed(committed).await,
+                changed = wakeups.changed() => if changed.is_err() { break },
+                who = joined(&mut self.probe) => self.probed(who),
+                () = tokio::time::sleep(sleep) => {}
+                changed = stop.changed() => if changed.is_err() { break },
+            }
+        }
+        self.finish().await;
+        Ok(())
+    }
+
+    fn count_in_hand(&self) {
+        let in_hand = self.looks.len() + self.ready.len() + self.committing;
+        self.metrics.in_hand.set(i64::try_from(in_hand).unwrap_or(i64::MAX));
+    }
+
+    /// Takes due work into the free places, unless the loop is held or too much waits for a commit.
+    async fn lease(&mut self) {
+        let limits = &self.looker.limits;
+        let free = limits.workers.saturating_sub(self.looks.len());
+        if free == 0 || self.is_held() || self.ready.len() >= limits.commit_issues {
+            return;
+        }
+        let most = u32::try_from(free).unwrap_or(u32::MAX);
+        let until = self.looker.clock.now().plus(limits.look_timeout).plus(LEASE_FOR_COMMIT);
+        match self.looker.ledger.lease(most, until).await {
+            Ok(leased) => {
+                for work in leased {
+                    let looker = self.looker.clone();
+                    self.looks.spawn(async move { (work.clone(), looker.look(work).await) });
+                }
+            }
+            Err(error) => self.hold_for_ledger(&error),
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        self.unproven.is_some()
+            || self.held_until.is_some_and(|until| self.looker.clock.now() < until)
+    }
+
+    fn hold(&mut self, wait: Duration) {
+        let until = self.looker.clock.now().plus(wait);
+        self.held_until = self.held_until.max(Some(until));
+    }
+
+    fn hold_for_ledger(&mut self, error: &ledger::Error) {
+        error!("the ledger failed, waiting: {}", chain(error));
+        self.hold(self.looker.limits.back_off.min);
+    }
+
+    /// How long there is nothing to do: until work is due or the hold ends.
+    async fn sleep(&mut self) -> Duration {
+        let now = self.looker.clock.now();
+        if let Some(until) = self.held_until.filter(|until| *until > now) {
+            return until.since(now).min(LONGEST_SLEEP);
+        }
+        let limits = &self.looker.limits;
+        if self.looks.len() >= limits.workers || self.ready.len() >= limits.commit_issues {
+            return LONGEST_SLEEP;
+        }
+        match self.looker.ledger.next_due().await {
+            Ok(due) => due.map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP)),
+            Err(error) => {
+                self.hold_for_ledger(&error);
+                self.looker.limits.back_off.min
+            }
+        }
+    }
+
+    /// Asks who we are when it is time to. On a task of its own: deliveries that wake the loop must
+    /// not begin the question anew.
+    fn start_probe(&mut self) {
+        let held = self.held_until.is_some_and(|until| self.looker.clock.now() < until);
+        if self.unproven.is_some() && !held && self.probe.is_none() {
+            let jira = self.looker.fetcher.main().clone();
+            self.probe = Some(tokio::spawn(async move { jira.identify().await.map(drop) }));
+        }
+    }
+
+    /// Who are we? Only an answer in order lets the loop go on: nothing that Jira tells to nobody in
+    /// particular is ever believed.
+    fn probed(&mut self, who: Result<Result<(), JiraError>, JoinError>) {
+        self.probe = None;
+        let failed = self.unproven.unwrap_or(0);
+        let who = match who {
+            Ok(who) => who,
+            Err(broken) => {
+                error!("the question who we are broke off: {broken}");
+                return self.hold(self.looker.limits.back_off.min);
+            }
+        };
+        match who {
+            Ok(()) => {
+                info!("jira accepts the credentials, going on");
+                self.unproven = None;
+                self.metrics.paused.set(0);
+            }
+            Err(JiraError::Unauthorized | JiraError::Anonymous) => self.pause(),
+            Err(error) => {
+                warn!("jira does not say who we are: {}", chain(&error));
+                self.unproven = Some(failed.saturating_add(1));
+                self.hold(self.looker.limits.back_off.after(failed, rand::random()));
+            }
+        }
+    }
+
+    fn pause(&mut self) {
+        error!(
+            "jira refuses the credentials: nothing is fetched until they are in order; \
+             run `jiralake doctor`"
+        );
+        self.unproven = Some(0);
+        self.metrics.paused.set(1);
+        self.hold(self.looker.limits.pause);
+    }
+
+    fn looked(&mut self, look: Result<(Work, Result<Seen, Error>), JoinError>) {
+        let outcome = match look {
+            Err(broken) => {
+                // Its lease runs out by itself, or ends with the next start.
+                error!("a look broke off: {broken}");
+                "broken"
+            }
+            Ok((work, Err(error))) => {
+                error!(issue = %work.subject, "{} could not be settled: {}", work.subject, chain(&error));
+                self.hold(self.looker.limits.back_off.min);
+                self.return_later(work);
+                "unsettled"
+            }
+            Ok((_, Ok(Seen::Settled))) => "settled",
+            Ok((_, Ok(Seen::Hold(wait)))) => {
+                self.hold(wait);
+                "held"
+            }
+            Ok((_, Ok(Seen::Pause))) => {
+                self.pause();
+                "refused"
+            }
+            Ok((_, Ok(Seen::Ready(ready)))) => {
+                self.metrics.look_seconds.observe(ready.took.as_secs_f64());
+                self.ready.push_back(*ready);
+                "ready"
+            }
+        };
+        self.metrics.looks.get_or_create(&Ended { outcome }).inc();
+    }
+
+    /// Gives a leased item back once the ledger works again.
+    fn return_later(&mut self, work: Work) {
+        let looker = self.looker.clone();
+        self.looks.spawn(async move {
+            let wait = looker.limits.back_off.min;
+            tokio::time::sleep(wait).await;
+            let due = looker.clock.now().plus(wait);
+            let returned = looker.ledger.retry(&work, due, "the ledger failed").await;
+            (work, returned.map(|()| Seen::Settled).map_err(Error::from))
+        });
+    }
+
+    /// Starts a commit of what is ready, if none runs.
+    fn start_commit(&mut self) {
+        // Rows that are committed but not visible yet are worth a commit of nothing.
+        let catches_up = self.behind && !self.is_held();
+        if self.commit.is_some() || (self.ready.is_empty() && !catches_up) {
+            return;
+        }
+        let most = if self.one_by_one > 0 { 1 } else { self.looker.limits.commit_issues };
+        self.one_by_one = self.one_by_one.saturating_sub(1);
+        let mut batch: Vec<Ready> = self.ready.drain(..most.min(self.ready.len())).collect();
+        let changes = batch.iter_mut().filter_map(|ready| ready.change.clone()).collect();
+        let finished = batch.iter().map(Ready::finished).collect();
+        self.committing = batch.len();
+        let lake = self.looker.lake.clone();
+        self.commit = Some(tokio::spawn(async move {
+            let committed = lake.commit(changes, finished).await;
+            (batch, committed)
+        }));
+    }
+
+    async fn committed(&mut self, ended: Result<Tried, JoinError>) {
+        self.commit = None;
+        self.committing = 0;
+        match ended {
+            Ok((batch, Ok(committed))) => {
+                self.behind = false;
+                self.tell(&batch, &committed);
+            }
+            Ok((_, Err(behind @ lake::Error::Behind { .. }))) => {
+                // The work is retired already; the next commit brings the names up to date.
+                error!("rows are committed but not visible yet: {}", chain(&behind));
+                self.behind = true;
+                self.hold(self.looker.limits.back_off.min);
+            }
+            Ok((batch, Err(error))) => self.commit_failed(batch, error).await,
+            Err(broken) => {
+                self.metrics.commit_failures.inc();
+                error!("a commit broke off: {broken}");
+            }
+        }
+    }
+
+    fn tell(&self, batch: &[Ready], committed: &Committed) {
+        self.metrics.commit_seconds.observe(committed.took.as_secs_f64());
+        self.metrics.odd_values.inc_by(committed.odd_values);
+        let now = self.looker.clock.now();
+        for ready in batch {
+            let since_hint = now.since(ready.work.hinted_at);
+            self.metrics.committed_issues.inc();
+            self.metrics.visible_seconds.observe(since_hint.as_secs_f64());
+            let subject = &ready.work.subject;
+            let name = ready.key.as_ref().map_or_else(|| subject.to_string(), ToString::to_string);
+            info!(
+                issue = %subject, issue.key = %name, source = ready.work.source.name(),
+                look_ms = millis(ready.took), commit_ms = millis(committed.took),
+                visible_ms = millis(since_hint), commit = committed.commit.get(),
+                "{name} is committed"
+            );
+            let applied = Applied {
+                subject: subject.clone(),
+                key: ready.key.clone(),
+                source: ready.work.source,
+                since_hint,
+                look: ready.took,
+                commit: committed.took,
+                together: batch.len(),
+            };
+            // Nobody listening is not a failure.
+            drop(self.applied.send(applied));
+        }
+    }
+
+    async fn commit_failed(&mut self, batch: Vec<Ready>, error: lake::Error) {
+        self.metrics.commit_failures.inc();
+        let count = batch.len();
+        error!(issues = count, "a commit of {count} issues failed: {}", chain(&error));
+        if count > 1 {
+            self.one_by_one = count;
+            for ready in batch.into_iter().rev() {
+                self.ready.push_front(ready);
+            }
+            return;
+        }
+        let concerns_all = matches!(error, lake::Error::Disk { .. } | lake::Error::Ledger { .. });
+        let error = Error::Lake(error);
+        for ready in batch {
+            if concerns_all {
+                self.hold(self.looker.limits.back_off.after(ready.work.attempts, rand::random()));
+            }
+            let wait = self.looker.limits.back_off.after(ready.work.attempts, rand::random());
+            let due = self.looker.clock.now().plus(wait);
+            if let Err(failed) = self.looker.ledger.retry(&ready.work, due, &chain(&error)).await {
+                self.hold_for_ledger(&failed);
+                self.return_later(ready.work);
+            }
+        }
+    }
+
+    /// After the stop: looks in hand get a moment, then what is ready is committed. What was cut
+    /// off is leased still and due again at the next start.
+    async fn finish(&mut self) {
+        let deadline = tokio::time::Instant::now() + STOP_LOOKS;
+        while !self.looks.is_empty() {
+            match tokio::time::timeout_at(deadline, self.looks.join_next()).await {
+                Ok(Some(look)) => self.looked(look),
+                Ok(None) => break,
+                Err(_) => {
+                    let cut = self.looks.len();
+                    info!(cut, "{cut} looks were cut off by the stop: due again at the next start");
+                    self.looks.abort_all();
+                    break;
+                }
+            }
+        }
+        while self.commit.is_some() || !self.ready.is_empty() {
+            self.start_commit();
+            let ended = joined(&mut self.commit).await;
+            self.committed(ended).await;
+        }
+    }
+}
+
+/// The running commit's end; never, when none runs.
+async fn joined<T>(commit: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match commit {
+        Some(running) => running.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

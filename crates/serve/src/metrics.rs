@@ -1,0 +1,87 @@
+//! `/metrics` in the OpenMetrics text format: what the parts of the program registered, and the
+//! ledger's counts, read at the time of the scrape.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use ledger::{Counts, Ledger};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The content type of OpenMetrics 1.0.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct By {
+    state: &'static str,
+}
+
+/// Serves a registry together with the ledger's counts.
+#[derive(Debug, Clone)]
+struct Metrics {
+    registry: Arc<Registry>,
+    ledger: Ledger,
+    deliveries: Family<By, Gauge>,
+    work: Family<By, Gauge>,
+    issues: Gauge,
+}
+
+/// The route; `registry` has what the other parts registered.
+pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
+    let deliveries = Family::default();
+    let work = Family::default();
+    let issues = Gauge::default();
+    registry.register(
+        "jiralake_deliveries",
+        "Deliveries that were acknowledged, by what became of them; the states add up to all",
+        deliveries.clone(),
+    );
+    registry.register("jiralake_work", "Issues to look at, by state", work.clone());
+    registry.register("jiralake_issues", "Issues in the lake", issues.clone());
+    let metrics = Metrics { registry: Arc::new(registry), ledger, deliveries, work, issues };
+    Router::new().route("/metrics", get(scrape)).with_state(metrics)
+}
+
+async fn scrape(State(metrics): State<Metrics>) -> Response {
+    let counts = match metrics.ledger.counts().await {
+        Ok(counts) => counts,
+        Err(error) => {
+            tracing::error!("no metrics: {error}");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    metrics.set(&counts);
+    let mut text = String::new();
+    match encode(&mut text, &metrics.registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!("cannot encode the metrics: {error}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+impl Metrics {
+    fn set(&self, counts: &Counts) {
+        let set = |family: &Family<By, Gauge>, state, count: u64| {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            family.get_or_create(&By { state }).set(count);
+        };
+        set(&self.deliveries, "applied", counts.applied);
+        set(&self.deliveries, "superseded", counts.superseded);
+        set(&self.deliveries, "parked", counts.parked);
+        set(&self.deliveries, "pending", counts.pending);
+        set(&self.deliveries, "noted", counts.noted);
+        set(&self.work, "waiting", counts.work_waiting);
+        set(&self.work, "leased", counts.work_leased);
+        set(&self.work, "parked", counts.work_parked);
+        self.issues.set(i64::try_from(counts.issues).unwrap_or(i64::MAX));
+    }
+}

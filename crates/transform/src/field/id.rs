@@ -1,0 +1,24 @@
+//! Field ids in their reading order: Jira's own fields by name, then custom fields by number.
+
+/// An id that sorts `customfield_9` before `customfield_10`. Equal only for equal texts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FieldId {
+    number: Option<u64>,
+    text: String,
+}
+
+impl FieldId {
+    pub(crate) fn new(id: &str) -> Self {
+        Self { number: custom_number(id), text: id.to_owned() }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// The number of a custom field, `10004` of `customfield_10004`.
+pub(crate) fn custom_number(id: &str) -> Option<u64> {
+    let digits = id.strip_prefix("customfield_")?;
+    if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+}

@@ -1,0 +1,77 @@
+//! What the rows of one issue are made from: its snapshot, and what is known around it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::field::FieldMap;
+use crate::field::id::custom_number;
+use crate::field::role::Role;
+use crate::node::Node;
+use crate::snapshot::Snapshot;
+
+/// The site that the snapshots come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its host, `example.atlassian.net`, as people open issues in a browser.
+    pub domain: String,
+}
+
+/// An attachment whose bytes are on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Where, as the table shall say.
+    pub local_path: String,
+    /// The checksum in hex, where it is known.
+    pub sha256: Option<String>,
+}
+
+/// One issue in hand.
+pub(crate) struct Issue<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) fields: Node<'a>,
+    pub(crate) site: &'a Site,
+    pub(crate) map: &'a FieldMap,
+    /// By attachment id.
+    pub(crate) files: &'a BTreeMap<String, StoredFile>,
+    pub(crate) id: String,
+}
+
+impl<'a> Issue<'a> {
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        site: &'a Site,
+        map: &'a FieldMap,
+        files: &'a BTreeMap<String, StoredFile>,
+    ) -> Self {
+        let id = snapshot.id().to_string();
+        Self { snapshot, fields: snapshot.fields(), site, map, files, id }
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        self.snapshot.key().as_str()
+    }
+
+    /// A member beside `fields`.
+    pub(crate) fn at(&self, name: &str) -> Node<'a> {
+        self.snapshot.node().at(name)
+    }
+
+    /// The custom fields that the issue has, by number.
+    pub(crate) fn custom_fields(&self) -> Vec<(&'a str, Node<'a>)> {
+        let Node::Is(Value::Object(fields)) = self.fields else {
+            return Vec::new();
+        };
+        let custom = fields.iter().filter_map(|(id, value)| {
+            custom_number(id).map(|number| (number, id.as_str(), Node::Is(value)))
+        });
+        let mut custom: Vec<_> = custom.collect();
+        custom.sort_by_key(|(number, id, _)| (*number, *id));
+        custom.into_iter().map(|(_, id, value)| (id, value)).collect()
+    }
+
+    /// The field that has this role on the site.
+    pub(crate) fn role(&self, role: Role) -> Node<'a> {
+        self.map.role(role).map_or(Node::Absent, |id| self.fields.at(id))
+    }
+}

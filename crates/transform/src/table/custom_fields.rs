@@ -1,0 +1,50 @@
+//! Every custom field of an issue that says something, also those that feed a column of `issues`.
+
+use std::borrow::Cow;
+
+use crate::column::{Column, Mapped, known};
+use crate::issue::Issue;
+use crate::node::Node;
+use crate::sla;
+
+pub(super) struct CustomFields;
+
+pub(crate) struct Row<'a> {
+    issue: &'a Issue<'a>,
+    field: &'a str,
+    value: Node<'a>,
+}
+
+type C = Column<CustomFields>;
+
+impl Mapped for CustomFields {
+    type Row<'a> = Row<'a>;
+
+    const COLUMNS: &'static [C] = &[
+        C::text("issue_key", "The issue's current key.", |r| known(r.issue.key())),
+        C::text("issue_id", "The issue's id, which never changes.", |r| known(&r.issue.id)),
+        C::text("field_id", "The field's id.", |r| known(r.field)),
+        C::text("field_name", "The field's name.", |r| {
+            let name = r.issue.map.field(r.field).map(|field| field.name.as_str());
+            name.filter(|name| !name.is_empty()).map(Cow::Borrowed).into()
+        }),
+        C::text("field_type", "What kind of field it is, as Jira's schema says.", |r| {
+            r.issue.map.field(r.field).and_then(|field| field.custom.as_deref()).map(Cow::Borrowed).into()
+        }),
+        C::text("value_text", "The value as a person would read it.", |r| {
+            r.value.readable().into()
+        }),
+        C::text("value_json", "The value as Jira gave it, as JSON.", |r| {
+            r.value.value().map(|value| Cow::Owned(value.to_string()))
+        }),
+    ];
+
+    fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
+        let said = |(_, value): &(&str, Node<'a>)| {
+            let empty = value.value().value.is_some_and(|v| v.as_array().is_some_and(Vec::is_empty));
+            value.is_set() && !empty && !sla::is_refused(*value)
+        };
+        let fields = issue.custom_fields().into_iter().filter(said);
+        fields.map(|(field, value)| Row { issue, field, value }).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! Pictures and files inside descriptions and comments, and the attachments that they are.
+//!
+//! A media node names a media id, which is not the attachment's id. `_media_ids` of the snapshot
+//! tells them apart for certain; else the node's alternative text is the file's name, which only
+//! counts when one attachment alone has that name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::column::{Column, Mapped, known};
+use crate::issue::Issue;
+use crate::node::{Got, Node, Text};
+use crate::order::once_each;
+use crate::adf::{MediaRef, media};
+
+pub(super) struct MediaLinks;
+
+pub(crate) struct Row<'a> {
+    issue: &'a Issue<'a>,
+    /// `None` for the description.
+    comment: Option<Node<'a>>,
+    media: MediaRef,
+    attachment: Option<Cow<'a, str>>,
+}
+
+type C = Column<MediaLinks>;
+
+impl Mapped for MediaLinks {
+    type Row<'a> = Row<'a>;
+
+    const COLUMNS: &'static [C] = &[
+        C::text("issue_key", "The issue's current key.", |r| known(r.issue.key())),
+        C::text("issue_id", "The issue's id, which never changes.", |r| known(&r.issue.id)),
+        C::text("comment_id", "The comment that shows it; NULL for the description.", |r| {
+            r.comment.map_or(Got::NONE, |comment| comment.at("id").id())
+        }),
+        C::text("media_id", "The media service's id.", |r| known(&r.media.id)),
+        C::text("attachment_id", "The attachment that it is, where that is known.", |r| {
+            r.attachment.as_deref().map(Cow::Borrowed).into()
+        }),
+        C::text("alt", "The alternative text, often the file's name.", |r| {
+            r.media.alt.as_deref().map(Cow::Borrowed).into()
+        }),
+    ];
+
+    fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
+        // Elements that are lost here were counted by the tables they belong to.
+        let mut lost = 0;
+        let names = Names::of(issue, &mut lost);
+        let mut rows = Vec::new();
+        let mut add = |comment, document: Node<'a>| {
+            let shown = document.value().value.map(media).unwrap_or_default();
+            rows.extend(shown.into_iter().map(|media| {
+                let attachment = names.attachment(&media);
+                Row { issue, comment, media, attachment }
+            }));
+        };
+        add(None, issue.fields.at("description"));
+        for comment in once_each(issue.fields.at("comment").at("comments"), &mut lost) {
+            add(Some(comment), comment.at("body"));
+        }
+        rows
+    }
+}
+
+/// How a media node finds its attachment.
+struct Names<'a> {
+    by_media: HashMap<&'a str, &'a str>,
+    /// `None` where several attachments have that name.
+    by_filename: HashMap<Cow<'a, str>, Option<Cow<'a, str>>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(issue: &Issue<'a>, lost: &mut u64) -> Self {
+        let by_media = match issue.at("_media_ids") {
+            Node::Is(Value::Object(ids)) => {
+                let ids = ids.iter().filter_map(|(id, media)| Some((media.as_str()?, id.as_str())));
+                ids.collect()
+            }
+            Node::Absent | Node::Is(_) | Node::Odd => HashMap::new(),
+        };
+        let mut by_filename = HashMap::new();
+        for attachment in issue.fields.at("attachment").objects(lost) {
+            if let (Some(name), id) = (filename(attachment), attachment.at("id").id().value) {
+                by_filename.entry(name).and_modify(|only| *only = None).or_insert(id);
+            }
+        }
+        Self { by_media, by_filename }
+    }
+
+    fn attachment(&self, media: &MediaRef) -> Option<Cow<'a, str>> {
+        if let Some(id) = self.by_media.get(media.id.as_str()) {
+            return Some(Cow::Borrowed(*id));
+        }
+        self.by_filename.get(media.alt.as_deref()?).cloned().flatten()
+    }
+}
+
+fn filename(attachment: Node<'_>) -> Option<Cow<'_, str>> {
+    match attachment.at("filename").text() {
+        Text { value, odd: false } => value,
+        Text { odd: true, .. } => None,
+    }
+}

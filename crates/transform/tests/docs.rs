@@ -1,0 +1,61 @@
+//! `docs/tables.md` says what the code says: it is made from the columns' own descriptions.
+
+#[cfg(test)]
+mod page {
+    use std::collections::BTreeMap;
+    use std::fmt::Write;
+
+    use arrow::datatypes::DataType;
+    use transform::{FieldMap, Table};
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tables.md");
+
+    const INTRO: &str = "# Tables and columns
+
+One Parquet file per table and month. The month is the UTC month of the issue's creation, for every table; issues without
+a readable `created` are in `unknown`. Columns keep their order and types; new ones come at the end. Every column may be NULL
+unless marked `!`. Timestamps are UTC with microseconds. Columns whose text is JSON hold valid JSON. A value of an unexpected
+type costs its own column and nothing else.
+
+Beside the tables lies `views.sql`, which defines `jira_issues`, `jira_comments`, … for DuckDB with a comment on every column:
+`duckdb -init views.sql`. After copying the folder: `SET VARIABLE jiralake_dir = '/where/it/is'` first.
+
+This page is made from the code; `JIRALAKE_WRITE_DOCS=1 cargo test -p transform --test docs` writes it anew.
+";
+
+    fn page() -> String {
+        let fields = FieldMap::new(&BTreeMap::new(), None).expect("the defaults fit");
+        let mut page = INTRO.to_owned();
+        for table in Table::ALL {
+            write!(page, "\n## {}\n\n{}\n\n", table.name(), table.description()).unwrap();
+            page += "| # | column | type | what it is |\n|---|---|---|---|\n";
+            for (n, column) in table.columns(&fields).iter().enumerate() {
+                let kind = match column.data_type {
+                    DataType::Utf8 => "text",
+                    DataType::Int64 => "integer",
+                    DataType::Boolean => "boolean",
+                    DataType::Float64 => "number",
+                    _ => "timestamp",
+                };
+                let mark = if column.nullable { "" } else { "!" };
+                let what = column.description.replace('|', "\\|");
+                writeln!(page, "| {} | {} | {kind}{mark} | {what} |", n + 1, column.name).unwrap();
+            }
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_about_the_tables_is_what_the_code_says() {
+        let page = page();
+        if std::env::var_os("JIRALAKE_WRITE_DOCS").is_some() {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a page of documentation, made anew at will"
+            )]
+            std::fs::write(PAGE, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(PAGE).expect("docs/tables.md is there");
+        assert!(written == page, "docs/tables.md is old: run with JIRALAKE_WRITE_DOCS=1");
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands, one file each.
+
+pub(crate) mod demo;
+pub(crate) mod serve;
+pub(crate) mod transform;
+pub(crate) mod show;
+pub(crate) mod events;
+pub(crate) mod doctor;
+pub(crate) mod config;
+pub(crate) mod sim;
+pub(crate) mod completions;

@@ -1,0 +1,68 @@
+//! `jiralake serve`: the daemon until SIGTERM or Ctrl-C.
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use webhook::Debug;
+
+use crate::cli::Common;
+use crate::config::Config;
+use crate::daemon::{self, start};
+use crate::exit::Done;
+use crate::{report, telemetry};
+
+/// Follow a Jira Cloud site.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where the door listens [default: webhook.listen]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Also answer POST /webhooks/jira/test, which takes an issue key unsigned
+    #[arg(long)]
+    debug: bool,
+}
+
+impl Serve {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<Done> {
+        let flags: Vec<_> =
+            self.listen.into_iter().map(|listen| ("webhook.listen", listen)).collect();
+        let config = common.load(&flags)?;
+        telemetry::start(&config.settings.log)?;
+        let debug = if self.debug { Debug::On } else { Debug::Off };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ended = runtime.block_on(serve(&config, debug));
+        // A rebuild that was cut off may still be on a thread of its own.
+        runtime.shutdown_background();
+        ended
+    }
+}
+
+async fn serve(config: &Config, debug: Debug) -> anyhow::Result<Done> {
+    let mut daemon = daemon::run(&config.settings, debug, "jiralake serve").await?;
+    welcome(config, &daemon);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let broken = tokio::select! {
+        _ = terminate.recv() => None,
+        pressed = tokio::signal::ctrl_c() => { pressed?; None }
+        broken = daemon.broken() => Some(broken),
+    };
+    if let Some(broken) = broken {
+        return Err(broken);
+    }
+    daemon.stop().await?;
+    Ok(Done::All)
+}
+
+/// What a person needs to finish the set-up. The secret itself is printed by `config webhook`
+/// alone: this here ends up in log files.
+fn welcome(config: &Config, daemon: &daemon::Daemon) {
+    let settings = &config.settings;
+    let secret =
+        config.layers.origin("webhook.secret").map(ToString::to_string).unwrap_or_default();
+    report::talk(format_args!("listening on {}", daemon.address));
+    report::talk(format_args!("tables in    {}", settings.storage.parquet_dir.display()));
+    report::talk("In Jira: Settings > System > WebHooks > Create a WebHook, and paste");
+    report::talk(format_args!("  URL     {}", start::webhook_url(settings, daemon.address)));
+    report::talk(format_args!(
+        "  Secret  the one from: {secret} (`jiralake config webhook` prints it)"
+    ));
+}

@@ -1,0 +1,267 @@
+//! The daemon: the door, the loop and the windows, put together and run until told to stop.
+//!
+//! Order of the start: whether the lake is free, so that no second writer comes; then the door, which must
+//! not wait for Jira; then, when Jira answers, the field catalogue and the loop. Order of the end:
+//! the door stops accepting, the loop finishes what is in hand, the lock is released last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use jira::client::Client;
+use jira::payload::Field;
+use jira::time::{Clock, Instant};
+use lake::{Lake, Lock, Mapping, Raw};
+use ledger::Ledger;
+use prometheus_client::registry::Registry;
+use reconcile::fetch::Fetcher;
+use reconcile::look::{Limits, Looker};
+use reconcile::metrics::Metrics;
+use reconcile::run::{Applied, Loop};
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+use transform::{Catalogue, Site};
+use webhook::{Debug, Door};
+
+use crate::config::Settings;
+
+pub(crate) mod start;
+
+/// Parts that have not ended by then are cut off.
+const STOP: Duration = Duration::from_secs(9);
+
+/// The field catalogue is small; more pages than this is not a catalogue.
+const MOST_FIELD_PAGES: u32 = 1000;
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    /// Where the door listens.
+    pub(crate) address: SocketAddr,
+    /// The memory.
+    pub(crate) ledger: Ledger,
+    /// The account that reads everything.
+    pub(crate) jira: Client,
+    /// Every issue that became visible.
+    pub(crate) applied: broadcast::Receiver<Applied>,
+    metrics: Metrics,
+    stop: watch::Sender<bool>,
+    door: JoinHandle<()>,
+    rounds: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Starts everything; returns once the door listens.
+pub(crate) async fn run(
+    settings: &Settings,
+    debug: Debug,
+    name: &'static str,
+) -> anyhow::Result<Daemon> {
+    start::check(settings)?;
+    let clock = Clock::system();
+    let (jira, service) = start::accounts(settings)?;
+    // Only a question: the lake takes the lock for good when it is opened.
+    drop(Lock::take(&start::layout(settings).parquet, name, clock.now())?);
+    let ledger = open_ledger(settings, clock.clone()).await?;
+    let mut registry = Registry::default();
+    let door = Door {
+        ledger: ledger.clone(),
+        secrets: start::secrets(settings)?,
+        limits: start::door_limits(settings)?,
+        clock: clock.clone(),
+        metrics: webhook::Metrics::new(&mut registry),
+        jira_domain: settings.jira.domain.clone(),
+        debug,
+    };
+    let metrics = Metrics::new(&mut registry);
+    let limits = door.limits;
+    let router = door
+        .router()
+        .merge(serve::health::router(ledger.clone()))
+        .merge(serve::metrics::router(registry, ledger.clone()));
+    let listener = TcpListener::bind(settings.webhook.listen).await.with_context(|| {
+        format!("cannot listen on {} (webhook.listen, --listen)", settings.webhook.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let door = tokio::spawn(webhook::listen(listener, router, limits, until(stopped.clone())));
+    let applied = broadcast::Sender::new(1024);
+    let heard = applied.subscribe();
+    let rounds = Rounds {
+        settings: settings.clone(),
+        ledger: ledger.clone(),
+        jira: jira.clone(),
+        service,
+        limits: Arc::new(start::loop_limits(settings)?),
+        clock,
+        name,
+    };
+    let rounds = tokio::spawn(rounds.run(metrics.clone(), applied, stopped));
+    Ok(Daemon { address, ledger, jira, applied: heard, metrics, stop, door, rounds })
+}
+
+/// Takes settled deliveries out of the ledger when their time is over; without end.
+async fn prune(ledger: Ledger, clock: Clock, keep: Duration) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let before = Instant::from_millis(clock.now().millis().saturating_sub(keep_ms));
+        let Some(before) = before else { continue };
+        match ledger.prune_deliveries(before).await {
+            Ok(0) => {}
+            Ok(pruned) => info!(pruned, "{pruned} old deliveries left the ledger"),
+            Err(error) => warn!("old deliveries could not be pruned: {error}"),
+        }
+    }
+}
+
+/// Resolves when the daemon is told to stop.
+async fn until(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the daemon: that it is gone means to stop, too.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+async fn open_ledger(settings: &Settings, clock: Clock) -> anyhow::Result<Ledger> {
+    let path = settings.storage.ledger();
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        lake::durable::create_folder(folder)
+            .with_context(|| format!("cannot make the ledger's folder {}", folder.display()))?;
+    }
+    Ledger::open(&path, clock)
+        .await
+        .with_context(|| format!("cannot open the ledger {}", path.display()))
+}
+
+impl Daemon {
+    /// Whether all that was hinted so far is readable; otherwise how many issues are open.
+    pub(crate) async fn open_issues(&self) -> anyhow::Result<u64> {
+        // In this order: what leaves the ledger's work is in hand until its rows are visible.
+        let counts = self.ledger.counts().await?;
+        let in_hand = u64::try_from(self.metrics.in_hand()).unwrap_or(0);
+        let waiting = counts.work_waiting.saturating_add(counts.work_leased);
+        Ok(waiting.max(counts.pending).max(in_hand))
+    }
+
+    /// Resolves when a part ended by itself, which none should.
+    pub(crate) async fn broken(&mut self) -> anyhow::Error {
+        tokio::select! {
+            ended = &mut self.rounds => match ended {
+                Ok(Ok(())) => anyhow::anyhow!("the loop ended by itself"),
+                Ok(Err(error)) => error.context("the loop ended"),
+                Err(error) => anyhow::Error::new(error).context("the loop broke off"),
+            },
+            ended = &mut self.door => match ended {
+                Ok(()) => anyhow::anyhow!("the door closed by itself"),
+                Err(error) => anyhow::Error::new(error).context("the door broke off"),
+            },
+        }
+    }
+
+    /// Stops the parts in order and waits for them; what is in hand is finished, within bounds.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        let parts = async {
+            self.door.await.context("the door broke off")?;
+            self.rounds.await.context("the loop broke off")?
+        };
+        match tokio::time::timeout(STOP, parts).await {
+            Ok(ended) => ended?,
+            // A kill is survived at any moment, so this is, too.
+            Err(_) => warn!("what took longer is cut off: due again at the next start"),
+        }
+        self.ledger.close().await;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// What the loop needs before its first round.
+struct Rounds {
+    settings: Settings,
+    ledger: Ledger,
+    jira: Client,
+    service: Option<Client>,
+    limits: Arc<Limits>,
+    clock: Clock,
+    name: &'static str,
+}
+
+impl Rounds {
+    async fn run(
+        self,
+        metrics: Metrics,
+        applied: broadcast::Sender<Applied>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        tokio::select! {
+            known = self.learn_fields() => known?,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+        let fields = Arc::new(start::field_map(&self.settings)?);
+        let sla = fields.sla_fields().filter_map(|id| id.parse().ok()).collect();
+        let fetcher = Fetcher::new(self.jira, self.service, sla);
+        let site = Site { domain: self.settings.jira.domain.clone() };
+        let mapping = Mapping { site, fields };
+        let layout = start::layout(&self.settings);
+        let ledger = self.ledger.clone();
+        let lake = tokio::select! {
+            lake = Lake::open(layout, ledger, mapping, self.name, self.clock.clone()) => lake,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
+        let lake = lake.context("cannot open the lake")?;
+        let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
+        let Self { ledger, clock, limits, .. } = self;
+        let pruning = prune(ledger.clone(), clock.clone(), keep);
+        let looker = Looker { ledger, lake, fetcher, clock, limits };
+        tokio::select! {
+            ended = Loop::new(looker, metrics, applied).run(stop) => ended.context("the loop failed"),
+            () = pruning => Ok(()),
+        }
+    }
+
+    /// Refreshes the catalogue. A site of which none is known yet is not copied by guesswork: then
+    /// this waits until Jira answers.
+    async fn learn_fields(&self) -> anyhow::Result<()> {
+        let known = Raw::at(&self.settings.storage.raw_dir)?.read_catalogue()?.is_some();
+        let back_off = self.limits.back_off;
+        for failed in 0.. {
+            match self.refresh_catalogue().await {
+                Ok(()) => return Ok(()),
+                Err(error) => warn!("the field catalogue is not refreshed: {error:#}"),
+            }
+            if known {
+                break;
+            }
+            tokio::time::sleep(back_off.after(failed, rand::random())).await;
+        }
+        Ok(())
+    }
+
+    /// `GET /field` united with `/field/search`, kept beside the snapshots, so that a rebuild
+    /// without network maps the same way.
+    async fn refresh_catalogue(&self) -> anyhow::Result<()> {
+        // An answer to an anonymous caller has fewer fields: prove who we are first.
+        self.jira.identify().await?;
+        let mut all = self.jira.fields().await?;
+        let mut start = 0;
+        for _ in 0..MOST_FIELD_PAGES {
+            let page = self.jira.field_search(start).await?;
+            let came = page.items.len() as u64;
+            start += came;
+            all.extend(page.items.iter().filter_map(Field::read));
+            let end = page.is_last == Some(true) || page.total.is_some_and(|total| start >= total);
+            if end || came == 0 {
+                break;
+            }
+        }
+        let all: Vec<_> = all.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+        let folder = self.settings.storage.raw_dir.clone();
+        let write = move || {
+            lake::durable::create_folder(&folder)?;
+            anyhow::Ok(Raw::at(&folder)?.write_catalogue(&Catalogue::of(&all))?)
+        };
+        tokio::task::spawn_blocking(write).await?
+    }
+}

@@ -1,0 +1,196 @@
+//! From settings to handles: what is missing or does not fit stops the start, with the setting and
+//! the remedy.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits};
+use jira::id::IssueKey;
+use lake::{Layout, Raw, Style};
+use reconcile::look::Limits as LoopLimits;
+use reconcile::policy::BackOff;
+use secrecy::{ExposeSecret, SecretString};
+use transform::FieldMap;
+use webhook::{Limits as DoorLimits, Secrets};
+
+use crate::config::Settings;
+use crate::config::settings::LayoutStyle;
+use crate::exit::Usage;
+
+/// Whether `serve` could start.
+pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
+    secrets(settings)?;
+    accounts(settings)?;
+    field_map(settings)?;
+    let (jira, webhook, loop_) = (&settings.jira, &settings.webhook, &settings.reconcile);
+    for (key, value) in [
+        ("jira.connect-timeout-ms", jira.connect_timeout_ms),
+        ("jira.request-timeout-ms", jira.request_timeout_ms),
+        ("jira.body-bytes", jira.body_bytes),
+        ("webhook.body-bytes", webhook.body_bytes),
+        ("webhook.in-flight", webhook.in_flight.into()),
+        ("webhook.connections", webhook.connections.into()),
+        ("webhook.header-timeout-ms", webhook.header_timeout_ms),
+        ("webhook.body-timeout-ms", webhook.body_timeout_ms),
+        ("webhook.keep-days", webhook.keep_days.into()),
+        ("reconcile.workers", loop_.workers.into()),
+        ("reconcile.commit-issues", loop_.commit_issues.into()),
+        ("reconcile.look-timeout-ms", loop_.look_timeout_ms),
+        ("reconcile.pause-ms", loop_.pause_ms),
+        ("reconcile.backoff-min-ms", loop_.backoff_min_ms),
+    ] {
+        if value == 0 {
+            return Err(Usage(format!("{key} is 0: nothing would ever work")).into());
+        }
+    }
+    if webhook.bodies_bytes < webhook.body_bytes {
+        let text =
+            "webhook.bodies-bytes is less than webhook.body-bytes: no large body would be taken";
+        return Err(Usage(text.to_owned()).into());
+    }
+    for project in &settings.jira.projects {
+        let key = format!("{project}-1").parse::<IssueKey>();
+        key.map_err(|_| Usage(format!("jira.projects: `{project}` is not a project key")))?;
+    }
+    Ok(())
+}
+
+/// The secrets that deliveries may be signed with; without one nothing starts.
+pub(crate) fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
+    let webhook = &settings.webhook;
+    let mut valid = vec![webhook.secret.clone()];
+    // Unset is how a rotation ends; only white space is a mistake, which `Secrets` refuses.
+    if !webhook.previous_secret.expose_secret().is_empty() {
+        valid.push(webhook.previous_secret.clone());
+    }
+    Secrets::new(valid).map_err(|error| {
+        Usage(format!(
+            "webhook.secret: {error}; set JIRA_WEBHOOK_SECRET (or JIRA_WEBHOOK_SECRET_FILE) to the \
+             secret from Jira's webhook page"
+        ))
+        .into()
+    })
+}
+
+/// The address to paste into Jira: the public one, else the one where the door listens.
+pub(crate) fn webhook_url(settings: &Settings, listens: SocketAddr) -> String {
+    let webhook = &settings.webhook;
+    let base = match webhook.public_url.trim_end_matches('/') {
+        "" => format!("http://{listens}"),
+        public => public.to_owned(),
+    };
+    if base.ends_with("/webhooks/jira") { base } else { format!("{base}/webhooks/jira") }
+}
+
+/// The client that reads everything and, if it is set, the one that reads SLA values.
+pub(crate) fn accounts(settings: &Settings) -> anyhow::Result<(Client, Option<Client>)> {
+    let jira = &settings.jira;
+    required("jira.domain", "JIRA_DOMAIN", &jira.domain)?;
+    required("jira.email", "JIRA_EMAIL", &jira.email)?;
+    required("jira.api-token", "JIRA_API_TOKEN", jira.api_token.expose_secret())?;
+    let base = if jira.gateway { gateway(settings)? } else { site(settings)? };
+    let main = client(settings, base, &jira.email, &jira.api_token)?;
+    let sla = &settings.sla;
+    if sla.email.is_empty() && sla.api_token.expose_secret().is_empty() {
+        return Ok((main, None));
+    }
+    required("sla.email", "JIRA_SLA_EMAIL", &sla.email)?;
+    required("sla.api-token", "JIRA_SLA_API_TOKEN", sla.api_token.expose_secret())?;
+    // The scoped tokens of service accounts work at the gateway only.
+    let base = if jira.cloud_id.is_empty() { site(settings)? } else { gateway(settings)? };
+    Ok((main, Some(client(settings, base, &sla.email, &sla.api_token)?)))
+}
+
+fn required(key: &str, name: &str, value: &str) -> anyhow::Result<()> {
+    if value.trim().is_empty() {
+        return Err(
+            Usage(format!("{key} is not set: set {name}, or {key} in the settings file")).into()
+        );
+    }
+    Ok(())
+}
+
+fn site(settings: &Settings) -> anyhow::Result<BaseUrl> {
+    let jira = &settings.jira;
+    let (key, text) = match jira.base_url.as_str() {
+        "" => ("jira.domain", &jira.domain),
+        _ => ("jira.base-url", &jira.base_url),
+    };
+    BaseUrl::site(text).map_err(|error| Usage(format!("{key}: {error}")).into())
+}
+
+fn gateway(settings: &Settings) -> anyhow::Result<BaseUrl> {
+    let jira = &settings.jira;
+    required("jira.cloud-id", "JIRA_CLOUD_ID", &jira.cloud_id)?;
+    BaseUrl::gateway(&jira.gateway_url, &jira.cloud_id)
+        .map_err(|error| Usage(format!("jira.gateway-url, jira.cloud-id: {error}")).into())
+}
+
+fn client(
+    settings: &Settings,
+    base: BaseUrl,
+    email: &str,
+    token: &SecretString,
+) -> anyhow::Result<Client> {
+    let jira = &settings.jira;
+    let limits = ClientLimits {
+        connect_timeout: Duration::from_millis(jira.connect_timeout_ms),
+        total_timeout: Duration::from_millis(jira.request_timeout_ms),
+        body_bytes: usize::try_from(jira.body_bytes)?,
+    };
+    let account = Account { base, email: email.to_owned(), token: token.clone(), limits };
+    Client::new(account).context("cannot make a client for Jira")
+}
+
+/// Where everything is.
+pub(crate) fn layout(settings: &Settings) -> Layout {
+    let storage = &settings.storage;
+    Layout {
+        raw: storage.raw_dir.clone(),
+        parquet: storage.parquet_dir.clone(),
+        store: storage.store(),
+        style: match storage.layout {
+            LayoutStyle::Flat => Style::Flat,
+            LayoutStyle::Hive => Style::Hive,
+        },
+    }
+}
+
+/// Which field feeds which column: from the settings, the catalogue beside the snapshots, defaults.
+pub(crate) fn field_map(settings: &Settings) -> anyhow::Result<FieldMap> {
+    let catalogue = Raw::at(&settings.storage.raw_dir)?.read_catalogue()?;
+    FieldMap::new(&settings.columns, catalogue.as_ref())
+        .map_err(|error| Usage(format!("[columns]: {error}")).into())
+}
+
+/// The door's bounds.
+pub(crate) fn door_limits(settings: &Settings) -> anyhow::Result<DoorLimits> {
+    let webhook = &settings.webhook;
+    Ok(DoorLimits {
+        body_bytes: usize::try_from(webhook.body_bytes)?,
+        body_wait: Duration::from_millis(webhook.body_timeout_ms),
+        in_flight: usize::try_from(webhook.in_flight)?,
+        buffer_bytes: usize::try_from(webhook.bodies_bytes)?,
+        header_wait: Duration::from_millis(webhook.header_timeout_ms),
+        connections: usize::try_from(webhook.connections)?,
+        ..DoorLimits::default()
+    })
+}
+
+/// The loop's bounds.
+pub(crate) fn loop_limits(settings: &Settings) -> anyhow::Result<LoopLimits> {
+    let loop_ = &settings.reconcile;
+    Ok(LoopLimits {
+        workers: usize::try_from(loop_.workers)?,
+        commit_issues: usize::try_from(loop_.commit_issues)?,
+        look_timeout: Duration::from_millis(loop_.look_timeout_ms),
+        confirm_pause: Duration::from_millis(loop_.confirm_pause_ms),
+        pause: Duration::from_millis(loop_.pause_ms),
+        back_off: BackOff {
+            min: Duration::from_millis(loop_.backoff_min_ms),
+            max: Duration::from_millis(loop_.backoff_max_ms),
+        },
+        projects: settings.jira.projects.clone(),
+    })
+}

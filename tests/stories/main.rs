@@ -1,0 +1,32 @@
+//! Stories: the real binary against the simulated Jira over HTTP, each read back from Parquet.
+//!
+//! A story builds a [`world::World`], lets people edit the simulated site, lets things go wrong, and
+//! compares the tables with what the site says is true. Every world checks at its end that Jira was
+//! asked nothing that it does not know.
+
+#[cfg(test)]
+mod world;
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod truth;
+#[cfg(test)]
+mod signing;
+#[cfg(test)]
+mod edits;
+#[cfg(test)]
+mod delivery;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod real_data;
+#[cfg(test)]
+mod duckdb;

@@ -1,0 +1,64 @@
+//! The tables as a reader without any of our code sees them: Parquet files below a folder.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+
+/// A row: column name → value; timestamps are microseconds.
+pub(crate) type Row = BTreeMap<String, Value>;
+
+/// All rows of a table, in the order of the files and of the rows in them.
+pub(crate) fn read(parquet: &Path, table: &str) -> Vec<Row> {
+    files(parquet, table).iter().flat_map(|path| rows(path)).collect()
+}
+
+/// The table's files, by name.
+pub(crate) fn files(parquet: &Path, table: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(parquet.join(table)) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "parquet"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The rows of one file. A torn file fails the story.
+pub(crate) fn rows(path: &Path) -> Vec<Row> {
+    let file = File::open(path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.build())
+        .unwrap_or_else(|error| panic!("{} is not readable: {error}", path.display()));
+    reader.flat_map(|batch| of_batch(&batch.unwrap())).collect()
+}
+
+fn of_batch(batch: &RecordBatch) -> Vec<Row> {
+    let schema = batch.schema();
+    (0..batch.num_rows())
+        .map(|row| {
+            let columns = schema.fields().iter().zip(batch.columns());
+            columns.map(|(field, column)| (field.name().clone(), value(column, row))).collect()
+        })
+        .collect()
+}
+
+fn value(column: &dyn Array, row: usize) -> Value {
+    if column.is_null(row) {
+        return Value::Null;
+    }
+    match column.data_type() {
+        DataType::Utf8 => json!(column.as_string::<i32>().value(row)),
+        DataType::Int64 => json!(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Float64 => json!(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Boolean => json!(column.as_boolean().value(row)),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            json!(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        other => panic!("a column of type {other} is not part of the contract"),
+    }
+}
