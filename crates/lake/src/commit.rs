@@ -21,6 +21,7 @@ use transform::{Snapshot, Table};
 
 use crate::cores;
 use crate::error::{Error, asked};
+use crate::mapping::Mapping;
 use crate::open::{Inner, Lake, Writing, blocking};
 use crate::publish;
 use crate::raw::file_name;
@@ -134,7 +135,7 @@ impl Lake {
         let changed = Arc::new(batch.changes.keys().copied().collect::<BTreeSet<_>>());
         let gone = Arc::clone(&changed);
         let (mut prepared, unfit, records) = blocking(move || {
-            let records = batch.records();
+            let records = batch.records(&inner.mapping);
             let jobs = inner.jobs(batch, &gone, current)?;
             let (prepared, unfit) = inner.stage(jobs, id)?;
             Ok((prepared, unfit, records))
@@ -196,10 +197,10 @@ impl Lake {
 }
 
 impl Batch {
-    fn records(&self) -> Vec<IssueRecord> {
+    fn records(&self, mapping: &Mapping) -> Vec<IssueRecord> {
         self.changes
             .values()
-            .map(|change| record(&change.snapshot, change.keep, self.now))
+            .map(|change| record(&change.snapshot, change.keep, (mapping, self.now)))
             .collect()
     }
 }
@@ -295,7 +296,11 @@ impl Inner {
 }
 
 /// What the ledger keeps of an issue.
-pub(crate) fn record(snapshot: &Snapshot, keep: Keep, now: Instant) -> IssueRecord {
+pub(crate) fn record(
+    snapshot: &Snapshot,
+    keep: Keep,
+    (mapping, now): (&Mapping, Instant),
+) -> IssueRecord {
     let deleted_at = match keep {
         Keep::Rows => None,
         Keep::Nothing => Some(snapshot.deleted_at().unwrap_or(now)),
@@ -306,7 +311,10 @@ pub(crate) fn record(snapshot: &Snapshot, keep: Keep, now: Instant) -> IssueReco
         project: snapshot.key().project().to_owned(),
         month: snapshot.month(),
         updated: snapshot.updated(),
+        status: snapshot.status_id().map(str::to_owned),
         status_category: snapshot.status_category().map(str::to_owned),
+        has_sla: snapshot.has_any(mapping.fields.sla_fields()),
+        complete: snapshot.is_complete(),
         synced_at: snapshot.synced_at().or(snapshot.updated()).unwrap_or(now),
         parts: snapshot.parts().cloned().unwrap_or_default(),
         deleted_at,

@@ -68,7 +68,7 @@ impl MonthRows {
                 }
             };
             let keep = if entry.deleted { Keep::Nothing } else { Keep::Rows };
-            piece.records.push(record(&snapshot, keep, now));
+            piece.records.push(record(&snapshot, keep, (mapping, now)));
             if keep == Keep::Rows {
                 piece.issues += 1;
                 rows.append(&snapshot)?;

@@ -59,8 +59,8 @@ CREATE TABLE work (
     subject         TEXT    NOT NULL PRIMARY KEY,
     version         INTEGER NOT NULL, -- number of the newest hint, or of a lease that followed a lapsed one
     state           TEXT    NOT NULL CHECK (state IN ('due', 'parked')),
-    priority        INTEGER NOT NULL  -- the most urgent source of its hints: webhook 0, person 1, SLA 2, sweep 3, backfill 4
-        CHECK (priority BETWEEN 0 AND 4), -- leasing walks these; another would never be leased
+    priority        INTEGER NOT NULL  -- the most urgent source of its hints: webhook 0, person 1, SLA 2, sweep 3, backfill 4, later 5
+        CHECK (priority BETWEEN 0 AND 5), -- leasing walks these; another would never be leased
     due_at          INTEGER NOT NULL, -- not to be leased earlier; a new hint may lower it
     hinted_at       INTEGER NOT NULL, -- time of the oldest hint that is not yet applied
     deleted_hint    INTEGER NOT NULL, -- 1: the newest hint came from a delete event
@@ -88,7 +88,10 @@ CREATE TABLE issues (
     project         TEXT    NOT NULL, -- the project's key
     month           TEXT    NOT NULL, -- the partition, YYYY-MM or 'unknown'
     updated         INTEGER,          -- Jira's `updated`
+    status          TEXT,             -- Jira's id of it
     status_category TEXT,             -- Jira's key of it: new, indeterminate, done
+    has_sla         INTEGER NOT NULL, -- 1: some SLA field is not null
+    complete        INTEGER NOT NULL, -- 1: every part was fetched whole
     synced_at       INTEGER NOT NULL, -- when the snapshot behind the rows was fetched
     parts           TEXT    NOT NULL, -- JSON: per part of the issue what was fetched and is complete
     deleted_at      INTEGER,          -- when the deletion was confirmed; NULL: it exists
@@ -98,6 +101,7 @@ CREATE TABLE issues (
 CREATE INDEX issues_key ON issues (key);
 CREATE INDEX issues_month ON issues (month);
 CREATE INDEX issues_deleted ON issues (deleted_at);
+CREATE INDEX issues_clocks ON issues (has_sla, id);
 
 -- Keys that issues had before they moved.
 CREATE TABLE key_aliases (
@@ -106,6 +110,13 @@ CREATE TABLE key_aliases (
     until INTEGER NOT NULL, -- `synced_at` of the snapshot that showed another key
     PRIMARY KEY (key, id)
 );
+
+-- Issues that were proven to be gone, for the breaker: too many in an hour stop the deleting.
+CREATE TABLE disappearances (
+    id INTEGER NOT NULL PRIMARY KEY, -- the issue
+    at INTEGER NOT NULL              -- when its rows were allowed to leave
+);
+CREATE INDEX disappearances_at ON disappearances (at);
 
 -- Which immutable files make up each table and month. A reader that goes through it sees one commit.
 CREATE TABLE catalog (

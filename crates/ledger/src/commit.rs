@@ -7,7 +7,9 @@ use jira::id::Subject;
 use jira::time::{Instant, Month};
 use sqlx::SqliteConnection;
 
-use crate::{CatalogFile, CommitId, Error, IssueRecord, Ledger, catalog, hint, issue, settle};
+use crate::{
+    CatalogFile, CommitId, Error, IssueRecord, Ledger, Source, catalog, hint, issue, settle,
+};
 
 /// What a commit of the lake changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,8 @@ pub struct Again {
     pub due: Instant,
     /// Which part, and why.
     pub reason: String,
+    /// How urgent that look is, unless a hint came meanwhile.
+    pub source: Source,
 }
 
 impl Ledger {
@@ -113,6 +117,7 @@ async fn retire(tx: &mut SqliteConnection, finished: &Finished) -> Result<(), Er
             "UPDATE work SET attempts = attempts + 1, last_error = $4,
                  absences = 0, absent_since = NULL,
                  due_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END,
+                 priority = CASE WHEN version = $2 THEN $5 ELSE priority END,
                  hinted_at = COALESCE(again_hinted_at, $3),
                  lease_until = NULL, leased_version = NULL,
                  again_at = NULL, again_hinted_at = NULL
@@ -122,6 +127,7 @@ async fn retire(tx: &mut SqliteConnection, finished: &Finished) -> Result<(), Er
         .bind(finished.version)
         .bind(again.due.millis())
         .bind(&again.reason)
+        .bind(again.source.priority())
         .execute(tx)
         .await?;
         return Ok(());

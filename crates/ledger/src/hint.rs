@@ -6,6 +6,9 @@ use sqlx::SqliteConnection;
 
 use crate::{Error, Ledger, Source, issue, settle};
 
+/// Hints in one transaction: deliveries wait for it.
+const HINTS_TOGETHER: usize = 200;
+
 /// A suggestion that an issue may have changed.
 pub(crate) struct Hint<'a> {
     /// What to look at, already an id if the id is known.
@@ -20,6 +23,20 @@ pub(crate) struct Hint<'a> {
 }
 
 impl Ledger {
+    /// Asks for what a walk found to be looked at now, and remembers how far the walk has come: the
+    /// cursor moves only when all of it is asked for.
+    pub async fn hint_walked(
+        &self,
+        subjects: &[Subject],
+        source: Source,
+        (cursor, value): (&str, &str),
+    ) -> Result<(), Error> {
+        for some in subjects.chunks(HINTS_TOGETHER) {
+            self.hint(some, source, self.store.clock.now()).await?;
+        }
+        self.set_cursor(cursor, value).await
+    }
+
     /// Asks for subjects to be looked at, from `due` on. What is already due only gets a newer
     /// version, and earlier if this is more urgent; what is parked becomes due again.
     pub async fn hint(

@@ -26,8 +26,14 @@ pub struct IssueRecord {
     pub month: Month,
     /// Jira's `updated`.
     pub updated: Option<Instant>,
+    /// Jira's id of the status.
+    pub status: Option<String>,
     /// Jira's key of the status category.
     pub status_category: Option<String>,
+    /// Whether some SLA field is not null.
+    pub has_sla: bool,
+    /// Whether every part was fetched whole.
+    pub complete: bool,
     /// When the snapshot was fetched.
     pub synced_at: Instant,
     /// Per part of the issue, what was fetched and whether it is complete.
@@ -111,13 +117,15 @@ pub(crate) async fn upsert(
         .await?;
     sqlx::query(
         "INSERT INTO issues (id, key, key_in_doubt, project, month, updated, status_category,
-             synced_at, parts, deleted_at, raw_file, commit_id)
-         VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             synced_at, parts, deleted_at, raw_file, commit_id, status, has_sla, complete)
+         VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (id) DO UPDATE SET key = excluded.key, key_in_doubt = 0,
              project = excluded.project, month = excluded.month, updated = excluded.updated,
              status_category = excluded.status_category, synced_at = excluded.synced_at,
              parts = excluded.parts, deleted_at = excluded.deleted_at,
-             raw_file = excluded.raw_file, commit_id = excluded.commit_id",
+             raw_file = excluded.raw_file, commit_id = excluded.commit_id,
+             status = excluded.status, has_sla = excluded.has_sla,
+             complete = excluded.complete",
     )
     .bind(issue.id.get())
     .bind(issue.key.as_str())
@@ -130,6 +138,9 @@ pub(crate) async fn upsert(
     .bind(issue.deleted_at.map(Instant::millis))
     .bind(&issue.raw_file)
     .bind(commit.get())
+    .bind(&issue.status)
+    .bind(i64::from(issue.has_sla))
+    .bind(i64::from(issue.complete))
     .execute(tx)
     .await?;
     Ok(())
@@ -163,7 +174,7 @@ pub(crate) async fn doubt(
     Ok(())
 }
 
-fn issue_id(id: i64) -> Result<IssueId, Error> {
+pub(crate) fn issue_id(id: i64) -> Result<IssueId, Error> {
     IssueId::new(id).map_err(|_| Error::unreadable("an issue id"))
 }
 
@@ -179,7 +190,10 @@ fn stored(row: &SqliteRow) -> Result<IssueRecord, Error> {
         project: row.try_get("project")?,
         month: row.try_get::<&str, _>("month")?.parse().map_err(unreadable)?,
         updated: optional("updated")?,
+        status: row.try_get("status")?,
         status_category: row.try_get("status_category")?,
+        has_sla: row.try_get::<i64, _>("has_sla")? != 0,
+        complete: row.try_get::<i64, _>("complete")? != 0,
         synced_at: instant(row.try_get("synced_at")?)?,
         parts: serde_json::from_str(parts).map_err(|_| Error::unreadable("an issue's parts"))?,
         deleted_at: optional("deleted_at")?,

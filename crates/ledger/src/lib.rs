@@ -24,19 +24,23 @@ mod resolve;
 mod settle;
 mod work;
 
+mod breaker;
 mod catalog;
 mod commit;
 mod count;
 mod cursor;
 mod issue;
+mod known;
 
 pub use audit::DeliveryFilter;
+pub use breaker::{Breaker, Verdict};
 pub use catalog::{CatalogFile, CommitId};
 pub use commit::{Again, Commit, Finished};
 pub use count::Counts;
 pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};
 pub use error::Error;
 pub use issue::IssueRecord;
+pub use known::{Clocked, Known};
 pub use open::Ledger;
 pub use park::Parked;
 pub use resolve::Resolved;

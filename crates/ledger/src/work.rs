@@ -25,12 +25,14 @@ pub enum Source {
     Sweep,
     /// It is part of the first copy.
     Backfill,
+    /// What the tables need is there; parts that can wait are still missing.
+    Later,
 }
 
 impl Source {
     /// Every source, most urgent first.
-    pub const ALL: [Self; 5] =
-        [Self::Webhook, Self::Person, Self::Sla, Self::Sweep, Self::Backfill];
+    pub const ALL: [Self; 6] =
+        [Self::Webhook, Self::Person, Self::Sla, Self::Sweep, Self::Backfill, Self::Later];
 
     /// The lower, the more urgent.
     pub fn priority(self) -> u8 {
@@ -40,6 +42,7 @@ impl Source {
             Self::Sla => 2,
             Self::Sweep => 3,
             Self::Backfill => 4,
+            Self::Later => 5,
         }
     }
 
@@ -51,6 +54,7 @@ impl Source {
             Self::Sla => "sla",
             Self::Sweep => "sweep",
             Self::Backfill => "backfill",
+            Self::Later => "later",
         }
     }
 
@@ -91,9 +95,19 @@ impl Ledger {
     /// Takes up to `most` subjects that are due and not leased, most urgent and longest due first.
     /// They are nobody else's until `until`; then they come back.
     pub async fn lease(&self, most: u32, until: Instant) -> Result<Vec<Work>, Error> {
+        self.lease_of(&Source::ALL, most, until).await
+    }
+
+    /// The same of some sources only.
+    pub async fn lease_of(
+        &self,
+        sources: &[Source],
+        most: u32,
+        until: Instant,
+    ) -> Result<Vec<Work>, Error> {
         let now = self.store.clock.now().millis();
         let mut tx = self.store.begin().await?;
-        let rows = due(&mut tx, now, most).await?;
+        let rows = due(&mut tx, sources, (now, most)).await?;
         let mut leased = Vec::with_capacity(rows.len());
         for row in rows {
             let mut work = Work::stored(&row)?;
@@ -132,6 +146,33 @@ impl Ledger {
         .fetch_optional(&self.store.read)
         .await?;
         [due, lapse].into_iter().flatten().min().map(instant).transpose()
+    }
+
+    /// When the next subject of these sources becomes due; it may be past already.
+    pub async fn next_due_of(&self, sources: &[Source]) -> Result<Option<Instant>, Error> {
+        let mut next: Option<i64> = None;
+        for source in sources {
+            let due: Option<i64> = sqlx::query_scalar(
+                "SELECT due_at FROM work
+                 WHERE state = 'due' AND priority = $1 AND lease_until IS NULL
+                 ORDER BY due_at LIMIT 1",
+            )
+            .bind(source.priority())
+            .fetch_optional(&self.store.read)
+            .await?;
+            next = [next, due].into_iter().flatten().min();
+        }
+        next.map(instant).transpose()
+    }
+
+    /// How many subjects of a source wait or are leased.
+    pub async fn work_of(&self, source: Source) -> Result<u64, Error> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM work WHERE state = 'due' AND priority = $1")
+                .bind(source.priority())
+                .fetch_one(&self.store.read)
+                .await?;
+        unsigned(count)
     }
 
     /// Ends every lease; at start, when this process is the only one and leases are a dead one's.
@@ -208,10 +249,14 @@ impl Ledger {
 
 /// What can be leased, in order. One look per priority: each walks its own stretch of the index, so
 /// that a long backfill costs the webhooks nothing.
-async fn due(tx: &mut SqliteConnection, now: i64, most: u32) -> Result<Vec<SqliteRow>, Error> {
+async fn due(
+    tx: &mut SqliteConnection,
+    sources: &[Source],
+    (now, most): (i64, u32),
+) -> Result<Vec<SqliteRow>, Error> {
     let mut rows = Vec::new();
     let mut room = i64::from(most);
-    for source in Source::ALL {
+    for source in sources {
         let found = sqlx::query(
             "SELECT * FROM work
              WHERE state = 'due' AND priority = $1 AND due_at <= $2

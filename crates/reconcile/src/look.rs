@@ -199,7 +199,7 @@ impl Looker {
         let reason = reasons.join("; ");
         warn!(issue.id = %made.id, issue.key = %made.key, "{} is incomplete: {reason}", made.key);
         let wait = self.limits.back_off.after(work.attempts, rand::random());
-        Some(Again { due: now.plus(wait), reason })
+        Some(Again { due: now.plus(wait), reason, source: work.source })
     }
 
     /// What `policy` says after a failure.

@@ -90,6 +90,25 @@ impl Snapshot {
         self.json.pointer("/fields/status/statusCategory/key").and_then(Value::as_str)
     }
 
+    /// Jira's id of the status.
+    pub fn status_id(&self) -> Option<&str> {
+        self.json.pointer("/fields/status/id").and_then(Value::as_str)
+    }
+
+    /// Whether every part of it was fetched whole; one whose writer did not say is not known to be.
+    pub fn is_complete(&self) -> bool {
+        let whole = |part: &Value| part.get("complete") == Some(&Value::Bool(true));
+        let parts = self.parts().and_then(Value::as_object);
+        parts.is_some_and(|parts| parts.values().all(whole))
+    }
+
+    /// Whether one of these fields of the issue is not null.
+    pub fn has_any<'f>(&self, mut fields: impl Iterator<Item = &'f str>) -> bool {
+        fields.any(|id| {
+            self.json.pointer("/fields").and_then(|f| f.get(id)).is_some_and(|v| !v.is_null())
+        })
+    }
+
     /// When the snapshot was fetched; snapshots of other programs may not say.
     pub fn synced_at(&self) -> Option<Instant> {
         self.node().at("_synced_at").time().value

@@ -1,7 +1,7 @@
 //! The one transaction, issues and their keys, the catalog, cursors.
 
 use jira::time::Month;
-use ledger::{Again, CatalogFile, Commit, CommitId, Error, Finished, Outcome};
+use ledger::{Again, CatalogFile, Commit, CommitId, Error, Finished, Outcome, Source};
 
 use crate::bench::{Bench, finished, id, instant, issue, key};
 
@@ -96,7 +96,10 @@ async fn an_incomplete_part_brings_the_work_back() {
     let bench = Bench::new().await;
     let seq = bench.record(&[id(1)]).await;
     let work = bench.lease_one().await;
-    let again = |due| Some(Again { due: instant(due), reason: "remote links: forbidden".into() });
+    let again = |due| {
+        let reason = "remote links: forbidden".into();
+        Some(Again { due: instant(due), reason, source: Source::Later })
+    };
     let incomplete = Finished { again: again(8_000), ..finished(&work) };
     bench.commit(vec![], vec![incomplete]).await;
     assert_eq!(bench.outcome(seq).await, Outcome::Applied);
@@ -104,6 +107,7 @@ async fn an_incomplete_part_brings_the_work_back() {
     bench.at(8_000);
     let work = bench.lease_one().await;
     assert_eq!((work.attempts, work.hinted_at), (1, instant(8_000)));
+    assert_eq!(work.source, Source::Later, "no hint came: it can wait");
     assert_eq!(work.last_error.as_deref(), Some("remote links: forbidden"));
     let newer = bench.record(&[id(1)]).await;
     let incomplete = Finished { again: again(90_000), ..finished(&work) };
@@ -111,6 +115,7 @@ async fn an_incomplete_part_brings_the_work_back() {
     assert_eq!(bench.outcome(newer).await, Outcome::Pending);
     let work = bench.lease_one().await;
     assert_eq!((work.attempts, work.hinted_at), (2, instant(8_000)), "due by the newer hint");
+    assert_eq!(work.source, Source::Webhook, "as urgent as the newer hint");
 }
 
 #[tokio::test]

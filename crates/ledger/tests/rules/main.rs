@@ -6,7 +6,11 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod breaker;
+#[cfg(test)]
 mod commit;
+#[cfg(test)]
+mod known;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

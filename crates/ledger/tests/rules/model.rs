@@ -424,7 +424,7 @@ impl Life {
         let finished = Finished {
             subject: work.subject.clone(),
             version: work.version,
-            again: again.then(|| Again { due, reason: "incomplete".into() }),
+            again: again.then(|| Again { due, reason: "incomplete".into(), source: Source::Sweep }),
         };
         self.bench.commit(vec![issue], vec![finished]).await;
         self.model.finish(&work, again);
