@@ -28,6 +28,7 @@ use webhook::{Debug, Door};
 
 use crate::config::Settings;
 
+mod jobs;
 pub(crate) mod start;
 
 /// Parts that have not ended by then are cut off.
@@ -75,6 +76,7 @@ pub(crate) async fn run(
         debug,
     };
     let metrics = Metrics::new(&mut registry);
+    let job_metrics = reconcile::jobs::Metrics::new(&mut registry);
     let limits = door.limits;
     let router = door
         .router()
@@ -95,6 +97,7 @@ pub(crate) async fn run(
         service,
         limits: Arc::new(start::loop_limits(settings)?),
         clock,
+        job_metrics,
         name,
     };
     let rounds = tokio::spawn(rounds.run(metrics.clone(), applied, stopped));
@@ -185,6 +188,7 @@ struct Rounds {
     service: Option<Client>,
     limits: Arc<Limits>,
     clock: Clock,
+    job_metrics: reconcile::jobs::Metrics,
     name: &'static str,
 }
 
@@ -200,8 +204,8 @@ impl Rounds {
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
         let fields = Arc::new(start::field_map(&self.settings)?);
-        let sla = fields.sla_fields().filter_map(|id| id.parse().ok()).collect();
-        let fetcher = Fetcher::new(self.jira, self.service, sla);
+        let sla: Vec<_> = fields.sla_fields().filter_map(|id| id.parse().ok()).collect();
+        let fetcher = Fetcher::new(self.jira.clone(), self.service.clone(), sla.clone());
         let site = Site { domain: self.settings.jira.domain.clone() };
         let mapping = Mapping { site, fields };
         let layout = start::layout(&self.settings);
@@ -212,12 +216,18 @@ impl Rounds {
         };
         let lake = lake.context("cannot open the lake")?;
         let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
+        let jobs = self.jobs(&lake, sla, stop.clone());
         let Self { ledger, clock, limits, .. } = self;
         let pruning = prune(ledger.clone(), clock.clone(), keep);
         let looker = Looker { ledger, lake, fetcher, clock, limits };
+        let rounds = async {
+            let ended = Loop::new(looker, metrics, applied).run(stop).await;
+            ended.context("the loop failed")
+        };
         tokio::select! {
-            ended = Loop::new(looker, metrics, applied).run(stop) => ended.context("the loop failed"),
+            ended = rounds => ended,
             () = pruning => Ok(()),
+            never = jobs => match never {},
         }
     }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jira::time::Clock;
+use jira::client::Priority;
 use ledger::{Ledger, Source};
-use reconcile::backfill;
+use reconcile::backfill::{Backfill, Existing, Run};
 use sim::Sim;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{interval, sleep, timeout};
@@ -145,9 +145,13 @@ fn secret(seed: u64) -> String {
 /// Hints every issue and waits until all are in the lake.
 async fn copy(daemon: &mut Daemon) -> anyhow::Result<()> {
     let began = Instant::now();
-    let clock = Clock::system();
-    let found = backfill::hint_all(&daemon.jira, &daemon.ledger, &clock, ALL, |_| {}).await?;
-    let found = found.issues;
+    let copy = Backfill {
+        client: daemon.jira.at(Priority::Backfill),
+        ledger: daemon.ledger.clone(),
+        jql: ALL.to_owned(),
+        existing: Existing::Fetch,
+    };
+    let found = copy.run(Run::Real, |_| {}).await?.issues;
     let bar = report::progress(found, "copying");
     quiet(daemon, |left| bar.set_position(found.saturating_sub(left))).await?;
     bar.finish_and_clear();

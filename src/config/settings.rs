@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub(crate) struct Settings {
     pub(crate) jira: Jira,
     pub(crate) sla: Sla,
+    pub(crate) sweep: Sweep,
+    pub(crate) census: Census,
     pub(crate) webhook: Webhook,
     pub(crate) storage: Storage,
     pub(crate) reconcile: Reconcile,
@@ -43,6 +45,21 @@ pub(crate) struct Jira {
 pub(crate) struct Sla {
     pub(crate) email: String,
     pub(crate) api_token: SecretString,
+    pub(crate) poll_every_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Sweep {
+    pub(crate) every_ms: u64,
+    pub(crate) long_every_ms: u64,
+    pub(crate) long_look_back_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Census {
+    pub(crate) every_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -83,6 +100,7 @@ pub(crate) enum LayoutStyle {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Reconcile {
     pub(crate) workers: u32,
+    pub(crate) parallel: u32,
     pub(crate) commit_issues: u32,
     pub(crate) look_timeout_ms: u64,
     pub(crate) confirm_pause_ms: u64,

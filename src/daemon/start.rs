@@ -35,6 +35,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         ("webhook.body-timeout-ms", webhook.body_timeout_ms),
         ("webhook.keep-days", webhook.keep_days.into()),
         ("reconcile.workers", loop_.workers.into()),
+        ("reconcile.parallel", loop_.parallel.into()),
         ("reconcile.commit-issues", loop_.commit_issues.into()),
         ("reconcile.look-timeout-ms", loop_.look_timeout_ms),
         ("reconcile.pause-ms", loop_.pause_ms),
@@ -183,6 +184,7 @@ pub(crate) fn loop_limits(settings: &Settings) -> anyhow::Result<LoopLimits> {
     let loop_ = &settings.reconcile;
     Ok(LoopLimits {
         workers: usize::try_from(loop_.workers)?,
+        parallel: usize::try_from(loop_.parallel)?,
         commit_issues: usize::try_from(loop_.commit_issues)?,
         look_timeout: Duration::from_millis(loop_.look_timeout_ms),
         confirm_pause: Duration::from_millis(loop_.confirm_pause_ms),

@@ -104,6 +104,11 @@ impl World {
             .env("JIRALAKE_RECONCILE_BACKOFF_MAX_MS", "500")
             .env("JIRALAKE_RECONCILE_CONFIRM_PAUSE_MS", "100")
             .env("JIRALAKE_RECONCILE_PAUSE_MS", "200")
+            // What webhooks do not tell stays untold, unless a story turns these on.
+            .env("JIRALAKE_SWEEP_EVERY_MS", "0")
+            .env("JIRALAKE_SWEEP_LONG_EVERY_MS", "0")
+            .env("JIRALAKE_CENSUS_EVERY_MS", "0")
+            .env("JIRALAKE_SLA_POLL_EVERY_MS", "0")
             .envs(&self.env)
             .kill_on_drop(true);
         command

@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use crate::payload::FieldId;
 pub use answer::Answer;
 pub use base::{BadBaseUrl, BaseUrl};
-pub use calls::Identity;
+pub use calls::{BulkChangelogs, BulkIssues, Found, FoundPage, Identity, Priority};
 pub use error::{Error, Outage, Scope, Unusable};
 pub use query::{Fields, History, IssueQuery};
 

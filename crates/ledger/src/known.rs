@@ -32,7 +32,16 @@ pub struct Known {
     pub in_work: bool,
 }
 
-/// An open issue with SLA clocks.
+/// Which issues with SLA clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clocks {
+    /// Those of open issues, which run.
+    Running,
+    /// Those that have stopped, too.
+    All,
+}
+
+/// An issue with SLA clocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clocked {
     /// Identity.
@@ -81,20 +90,22 @@ impl Ledger {
         rows.iter().map(read).collect()
     }
 
-    /// A page of the open issues that have SLA clocks, by id, after `after`. Empty: that was all.
+    /// A page of the issues that have SLA clocks, by id, after `after`. Empty: that was all.
     pub async fn clocked_after(
         &self,
+        which: Clocks,
         after: Option<IssueId>,
         most: u32,
     ) -> Result<Vec<Clocked>, Error> {
         let rows = sqlx::query(
             "SELECT id, key, updated, status FROM issues
              WHERE has_sla = 1 AND id > $1 AND deleted_at IS NULL
-                 AND (status_category IS NULL OR status_category <> 'done')
+                 AND ($3 OR status_category IS NULL OR status_category <> 'done')
              ORDER BY id LIMIT $2",
         )
         .bind(after.map_or(0, IssueId::get))
         .bind(most)
+        .bind(which == Clocks::All)
         .fetch_all(&self.store.read)
         .await?;
         let clocked = rows.iter().map(|row| {

@@ -40,7 +40,7 @@ pub use count::Counts;
 pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};
 pub use error::Error;
 pub use issue::IssueRecord;
-pub use known::{Clocked, Known};
+pub use known::{Clocked, Clocks, Known};
 pub use open::Ledger;
 pub use park::Parked;
 pub use resolve::Resolved;

@@ -4,13 +4,16 @@
 //! one that follows a lapsed lease takes a new version, so what the first holder still does with its
 //! own is without effect on the second's. What is done with a lease that is gone changes nothing.
 
-use jira::id::Subject;
+use jira::id::{IssueId, Subject};
 use jira::time::Instant;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::open::{instant, unsigned};
 use crate::{Error, Ledger, delivery, hint};
+
+/// Claims in one transaction: deliveries wait for it.
+const CLAIMS_TOGETHER: usize = 200;
 
 /// Who asked for a look; also the order in which work is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +132,40 @@ impl Ledger {
         }
         self.store.finish(tx).await?;
         Ok(leased)
+    }
+
+    /// Takes issues for a change that is already known, those of them that nobody has and nobody
+    /// wants looked at. They are this caller's alone until `until`; then they become due.
+    pub async fn claim(
+        &self,
+        ids: &[IssueId],
+        source: Source,
+        until: Instant,
+    ) -> Result<Vec<Work>, Error> {
+        let mut claimed = Vec::new();
+        for some in ids.chunks(CLAIMS_TOGETHER) {
+            let now = self.store.clock.now();
+            let mut tx = self.store.begin().await?;
+            for id in some {
+                let version = hint::next(&mut tx, "version").await?;
+                let row = sqlx::query(
+                    "INSERT INTO work (subject, version, state, priority, due_at, hinted_at,
+                         deleted_hint, lease_until, leased_version)
+                     VALUES ($1, $2, 'due', $3, $4, $4, 0, $5, $2)
+                     ON CONFLICT (subject) DO NOTHING RETURNING *",
+                )
+                .bind(Subject::Id(*id).to_string())
+                .bind(version)
+                .bind(source.priority())
+                .bind(now.millis())
+                .bind(until.millis())
+                .fetch_optional(&mut *tx)
+                .await?;
+                claimed.extend(row.map(|row| Work::stored(&row)).transpose()?);
+            }
+            self.store.finish(tx).await?;
+        }
+        Ok(claimed)
     }
 
     /// When the next subject becomes due or the next lease lapses; it may be past already.

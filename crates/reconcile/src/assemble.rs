@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Error;
 use crate::fetch::{Fetched, Overlay};
-use crate::part::{Name, Part};
+use crate::part::{Name, Part, Retry};
 
 /// A snapshot ready to be written.
 #[derive(Debug)]
@@ -25,13 +25,36 @@ pub struct Assembled {
     /// Jira's JSON, completed.
     pub json: Value,
     /// Parts that another look may complete, with the reasons.
-    pub again: Vec<(Name, String)>,
+    pub again: Vec<(Name, String, Retry)>,
     /// Whether some part relies on what was known before.
     pub leans_on_known: bool,
 }
 
+/// Where a snapshot comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// When it was fetched.
+    pub now: Instant,
+    /// What caused the fetch.
+    pub source: &'static str,
+}
+
+/// How it is known that an issue is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence {
+    /// What pointed to it: `webhook`, `census`.
+    pub found_by: Option<&'static str>,
+    /// `deleted`: Jira said so; `gone`: deleted or hidden.
+    pub reason: &'static str,
+}
+
 /// Puts the snapshot together. `known` is the last snapshot, if there was one.
-pub fn assemble(fetched: Fetched, known: Option<&Value>, now: Instant) -> Result<Assembled, Error> {
+pub fn assemble(
+    fetched: Fetched,
+    known: Option<&Value>,
+    origin: Origin,
+) -> Result<Assembled, Error> {
+    let now = origin.now;
     let Fetched { id, key, issue, comments, changelog, worklogs, remote_links, sla } = fetched;
     let Value::Object(mut json) = issue else { return Err(Error::NotTheIssue) };
     let Some(Value::Object(fields)) = json.get_mut("fields") else {
@@ -65,25 +88,66 @@ pub fn assemble(fetched: Fetched, known: Option<&Value>, now: Instant) -> Result
     if let Some(list) = report.list(Name::RemoteLinks, remote_links, known_list("/_remote_links")) {
         json.insert("_remote_links".into(), Value::Array(list));
     }
+    report.attachments(json.get("fields"), known);
     json.insert("_synced_at".into(), Value::String(now.iso()));
+    json.insert("_source".into(), origin.source.into());
     json.insert("_parts".into(), Value::Object(report.parts));
+    if let Some(known) = known {
+        keep_what_is_ours(&mut json, known, &key, now);
+    }
     let json = Value::Object(json);
     Ok(Assembled { id, key, json, again: report.again, leans_on_known: report.leans })
 }
 
-/// The snapshot of an issue that is proven to be gone: as it was, with the time.
-pub fn tombstone(mut known: Value, now: Instant) -> Value {
+/// The snapshot of an issue that is proven to be gone: as it was, with the time and the evidence.
+pub fn tombstone(mut known: Value, now: Instant, evidence: Evidence) -> Value {
     if let Some(json) = known.as_object_mut() {
         json.insert("_deleted_at".into(), Value::String(now.iso()));
+        json.insert("_deleted_evidence".into(), json!(evidence.found_by));
+        json.insert("_deleted_reason".into(), evidence.reason.into());
     }
     known
+}
+
+/// Puts remote links that were fetched later into a snapshot.
+pub fn fill_remote_links(known: &mut Value, part: Part, now: Instant) {
+    let before = known.get("_remote_links").and_then(Value::as_array).cloned();
+    let mut report = Report { now, parts: Map::new(), again: Vec::new(), leans: false };
+    let list = report.list(Name::RemoteLinks, part, before.as_ref());
+    let Some(json) = known.as_object_mut() else { return };
+    if let Some(list) = list {
+        json.insert("_remote_links".into(), Value::Array(list));
+    }
+    if let Some(Value::Object(parts)) = json.get_mut("_parts") {
+        parts.extend(report.parts);
+    }
+}
+
+/// Carries over what is not Jira's: what is known of the attachments' bytes, and the keys that the
+/// issue had. A key that was given back by now is none of them.
+fn keep_what_is_ours(json: &mut Map<String, Value>, known: &Value, key: &IssueKey, now: Instant) {
+    if let Some(stored) = known.get("_attachments") {
+        json.insert("_attachments".into(), stored.clone());
+    }
+    let mut former: Vec<Value> =
+        known.get("_former_keys").and_then(Value::as_array).cloned().unwrap_or_default();
+    let is = |entry: &Value, key: &str| entry.get("key").and_then(Value::as_str) == Some(key);
+    if let Some(last) = known.get("key").and_then(Value::as_str)
+        && !former.iter().any(|entry| is(entry, last))
+    {
+        former.push(json!({"key": last, "moved_at": now.iso()}));
+    }
+    former.retain(|entry| !is(entry, key.as_str()));
+    if !former.is_empty() {
+        json.insert("_former_keys".into(), Value::Array(former));
+    }
 }
 
 /// Collects `_parts` while the snapshot is put together.
 struct Report {
     now: Instant,
     parts: Map<String, Value>,
-    again: Vec<(Name, String)>,
+    again: Vec<(Name, String, Retry)>,
     leans: bool,
 }
 
@@ -98,9 +162,7 @@ impl Report {
             }
             Part::Incomplete { items, total, reason, again } => {
                 self.leans = true;
-                if again {
-                    self.again.push((name, reason.clone()));
-                }
+                self.look_again(name, &reason, again);
                 let list = match (items.is_empty(), known) {
                     (true, None) => None,
                     (_, known) => Some(united(known.cloned().unwrap_or_default(), items)),
@@ -139,17 +201,39 @@ impl Report {
         }
         self.leans = true;
         let (reason, again) = failure.unwrap_or_else(|| {
-            ("the accounts may not read SLA values: an agent licence is needed".to_owned(), false)
+            let reason = "the accounts may not read SLA values: an agent licence is needed";
+            (reason.to_owned(), Retry::Never)
         });
-        if again {
-            self.again.push((Name::Sla, reason.clone()));
-        }
+        self.look_again(Name::Sla, &reason, again);
         self.note(
             Name::Sla,
             ids.len().saturating_sub(missing),
             Some(ids.len() as u64),
             Some(reason),
         );
+    }
+
+    /// The bytes of attachments: those that are on disk, of those that Jira lists. They are fetched
+    /// apart from looks, so this is never a reason for another look.
+    fn attachments(&mut self, fields: Option<&Value>, known: Option<&Value>) {
+        let listed = fields.and_then(|fields| fields.get("attachment")).and_then(Value::as_array);
+        let Some(listed) = listed else { return };
+        let state = |entry: &Value| {
+            let id = entry.get("id")?.as_str()?;
+            known?.get("_attachments")?.get(id)?.get("state")?.as_str()
+        };
+        let count = |wanted| listed.iter().filter(|entry| state(entry) == Some(wanted)).count();
+        let (stored, too_large) = (count("stored"), count("too_large"));
+        let left = listed.len().saturating_sub(stored).saturating_sub(too_large);
+        let reason = (left > 0).then(|| format!("attachments: {left} are not on disk"));
+        self.note(Name::Attachments, stored, Some(listed.len() as u64), reason);
+    }
+
+    fn look_again(&mut self, name: Name, reason: &str, again: Retry) {
+        match again {
+            Retry::Soon | Retry::Later => self.again.push((name, reason.to_owned(), again)),
+            Retry::Never => {}
+        }
     }
 
     fn note(&mut self, name: Name, have: usize, total: Option<u64>, reason: Option<String>) {

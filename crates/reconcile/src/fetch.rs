@@ -9,14 +9,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jira::client::{Client, Error as JiraError, FieldId, Fields, History, IssueQuery};
+use jira::client::{Client, Error as JiraError, FieldId, Fields, History, IssueQuery, Priority};
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::page::{self, Outcome, Reason, Walk};
 use serde_json::{Map, Value};
 
+mod many;
+
+pub use many::FetchedMany;
+
 use crate::Error;
 use crate::assemble::is_refused;
-use crate::part::Part;
+use crate::part::{Part, Retry};
 
 /// What came back for one issue.
 #[derive(Debug)]
@@ -50,8 +54,8 @@ pub enum Overlay {
         fields: Vec<String>,
         /// What the service account read.
         values: Map<String, Value>,
-        /// Why it could not, and whether another look may.
-        failure: Option<(String, bool)>,
+        /// Why it could not, and when another look may.
+        failure: Option<(String, Retry)>,
     },
 }
 
@@ -81,6 +85,13 @@ impl Fetcher {
         &self.main
     }
 
+    /// The same, asking with this urgency.
+    #[must_use]
+    pub fn at(&self, priority: Priority) -> Self {
+        let at = |client: &Client| client.at(priority);
+        Self { main: at(&self.main), service: self.service.as_ref().map(at), ..self.clone() }
+    }
+
     /// The id behind a key, current or former.
     pub async fn id_of(&self, key: &IssueKey) -> Result<IssueId, Error> {
         let query = IssueQuery { fields: Fields::These(Vec::new()), history: History::Leave };
@@ -95,7 +106,7 @@ impl Fetcher {
         let subject = Subject::Id(id);
         let early = self.refused.load(Ordering::Relaxed);
         let (issue, links, overlay) =
-            tokio::join!(self.main.issue(&subject, whole), self.main.remote_links(id), async {
+            tokio::join!(self.main.issue(&subject, whole), self.remote_links(id), async {
                 if early { Some(self.overlay(id).await) } else { None }
             },);
         let issue = issue?.json;
@@ -109,19 +120,23 @@ impl Fetcher {
             self.worklogs(id, &issue),
             self.sla(id, &issue, overlay),
         );
-        let remote_links = match links {
-            Ok(items) => Part::Complete(items),
-            Err(error) => Part::failed(blame("remote links", &error), may_heal(error)?),
-        };
         Ok(Fetched {
             id,
             key,
             comments: comments?,
             changelog: changelog?,
             worklogs: worklogs?,
-            remote_links,
+            remote_links: links?,
             sla: sla?,
             issue,
+        })
+    }
+
+    /// All remote links of an issue.
+    pub async fn remote_links(&self, id: IssueId) -> Result<Part, Error> {
+        Ok(match self.main.remote_links(id).await {
+            Ok(items) => Part::Complete(items),
+            Err(error) => Part::failed(blame("remote links", &error), may_heal(error)?),
         })
     }
 
@@ -160,45 +175,64 @@ impl Fetcher {
         &self,
         id: IssueId,
         issue: &Value,
-        early: Option<Result<Map<String, Value>, JiraError>>,
+        early: Option<Values>,
     ) -> Result<Overlay, Error> {
-        let fields = issue.get("fields");
-        let value = |name: &str| fields.and_then(|fields| fields.get(name));
-        let names: Vec<String> = self.sla_fields.iter().map(ToString::to_string).collect();
-        if !names.iter().filter_map(|name| value(name)).any(is_refused) {
-            return Ok(Overlay::None);
+        let Some(fields) = self.refused_fields(issue) else { return Ok(Overlay::None) };
+        if self.service.is_none() {
+            let failure = "the account may not read SLA values and no service account is set";
+            let failure = Some((failure.to_owned(), Retry::Never));
+            return Ok(Overlay::Refused { fields, values: Map::new(), failure });
         }
-        self.refused.store(true, Ordering::Relaxed);
         let answer = match early {
-            Some(answer) if self.service.is_some() => answer,
-            _ if self.service.is_none() => {
-                let failure = "the account may not read SLA values and no service account is set";
-                let failure = Some((failure.to_owned(), false));
-                return Ok(Overlay::Refused { fields: names, values: Map::new(), failure });
-            }
-            _ => self.overlay(id).await,
+            Some(answer) => answer,
+            None => self.overlay(id).await,
         };
         Ok(match answer {
-            Ok(values) => Overlay::Refused { fields: names, values, failure: None },
-            Err(error) => {
-                let reason = blame("SLA values", &error);
-                // The service account's trouble is not the loop's: its 401 stops nothing else, and
-                // asking for every issue again would not bring its token back.
-                let refused = matches!(error, JiraError::Unauthorized | JiraError::Anonymous);
-                let again = !refused && may_heal(error).unwrap_or(true);
-                let failure = Some((reason, again));
-                Overlay::Refused { fields: names, values: Map::new(), failure }
-            }
+            Ok(values) => Overlay::Refused { fields, values, failure: None },
+            Err(failure) => Overlay::Refused { fields, values: Map::new(), failure: Some(failure) },
         })
     }
 
-    async fn overlay(&self, id: IssueId) -> Result<Map<String, Value>, JiraError> {
-        let Some(service) = &self.service else { return Ok(Map::new()) };
-        let query =
-            IssueQuery { fields: Fields::These(self.sla_fields.to_vec()), history: History::Leave };
-        let answer = service.issue(&Subject::Id(id), query).await?;
-        Ok(answer.json.get("fields").and_then(Value::as_object).cloned().unwrap_or_default())
+    /// The SLA fields, if the first account is refused one of them.
+    fn refused_fields(&self, issue: &Value) -> Option<Vec<String>> {
+        let fields = issue.get("fields");
+        let value = |name: &str| fields.and_then(|fields| fields.get(name));
+        let names: Vec<String> = self.sla_fields.iter().map(ToString::to_string).collect();
+        let refused = names.iter().filter_map(|name| value(name)).any(is_refused);
+        if refused {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        refused.then_some(names)
     }
+
+    async fn overlay(&self, id: IssueId) -> Values {
+        let Some(service) = &self.service else { return Ok(Map::new()) };
+        let query = IssueQuery { fields: self.sla_query(), history: History::Leave };
+        let answer = service.issue(&Subject::Id(id), query).await.map_err(not_read)?;
+        Ok(fields_of(&answer.json))
+    }
+
+    fn sla_query(&self) -> Fields {
+        Fields::These(self.sla_fields.to_vec())
+    }
+}
+
+/// SLA values by field, or why they could not be read.
+type Values = Result<Map<String, Value>, (String, Retry)>;
+
+/// The service account's trouble is not the loop's: its 401 stops nothing else, and asking for
+/// every issue again would not bring its token back.
+fn not_read(error: JiraError) -> (String, Retry) {
+    let reason = blame("SLA values", &error);
+    let again = match error {
+        JiraError::Unauthorized | JiraError::Anonymous => Retry::Never,
+        other => may_heal(other).unwrap_or(Retry::Soon),
+    };
+    (reason, again)
+}
+
+fn fields_of(issue: &Value) -> Map<String, Value> {
+    issue.get("fields").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// Id and key of what claims to be an issue.
@@ -234,29 +268,29 @@ fn part(name: &str, walk: Walk, embedded: Option<Vec<Value>>) -> Result<Part, Er
 }
 
 /// Whether a list that did not add up may add up next time.
-fn may_settle(reason: Reason) -> bool {
+fn may_settle(reason: Reason) -> Retry {
     match reason {
-        Reason::CountDiffers { .. } | Reason::Changing => true,
+        Reason::CountDiffers { .. } | Reason::Changing => Retry::Soon,
         // The same bound or the same server would be met again and again.
-        Reason::Repeats | Reason::TooManyPages | Reason::TooManyItems => false,
+        Reason::Repeats | Reason::TooManyPages | Reason::TooManyItems => Retry::Never,
     }
 }
 
 /// Whether another look may bring the part; an error that concerns the whole loop is passed on.
-fn may_heal(error: JiraError) -> Result<bool, Error> {
+fn may_heal(error: JiraError) -> Result<Retry, Error> {
     match error {
         // Jira's pause is for more than this part.
         JiraError::Unauthorized | JiraError::Anonymous | JiraError::Throttled { .. } => {
             Err(error.into())
         }
         JiraError::Unreachable { .. } | JiraError::Server { .. } | JiraError::Malformed { .. } => {
-            Ok(true)
+            Ok(Retry::Soon)
         }
         // Linking or time tracking may be turned off: asking again and again would not heal it.
         JiraError::Forbidden
         | JiraError::NotFound
         | JiraError::Rejected { .. }
-        | JiraError::TooLarge { .. } => Ok(false),
+        | JiraError::TooLarge { .. } => Ok(Retry::Never),
     }
 }
 

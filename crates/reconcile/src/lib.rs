@@ -13,7 +13,12 @@ pub mod fetch;
 pub mod assemble;
 pub mod look;
 pub mod run;
+pub mod walk;
+pub mod sweep;
+pub mod census;
 pub mod backfill;
+pub mod sla;
+pub mod jobs;
 pub mod metrics;
 
 /// Why a look at an issue, or a commit, did not succeed.

@@ -18,6 +18,8 @@ pub enum Name {
     RemoteLinks,
     /// SLA values, which need an agent licence.
     Sla,
+    /// The bytes of attachments, which are downloaded apart from looks.
+    Attachments,
 }
 
 impl Name {
@@ -29,6 +31,7 @@ impl Name {
             Self::Worklogs => "worklogs",
             Self::RemoteLinks => "remote_links",
             Self::Sla => "sla",
+            Self::Attachments => "attachments",
         }
     }
 }
@@ -46,14 +49,25 @@ pub enum Part {
         total: Option<u64>,
         /// Why it is not all; a constant text, safe to show.
         reason: String,
-        /// Whether another look may bring the rest.
-        again: bool,
+        /// When another look may bring the rest.
+        again: Retry,
     },
+}
+
+/// When another look may bring what is missing of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// After a back-off: something failed.
+    Soon,
+    /// When nothing more urgent is left: it was put off on purpose.
+    Later,
+    /// Not before the issue is looked at for another reason: asking again would not change it.
+    Never,
 }
 
 impl Part {
     /// Nothing came.
-    pub fn failed(reason: impl Into<String>, again: bool) -> Self {
+    pub fn failed(reason: impl Into<String>, again: Retry) -> Self {
         Self::Incomplete { items: Vec::new(), total: None, reason: reason.into(), again }
     }
 }

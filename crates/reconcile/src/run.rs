@@ -17,7 +17,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tracing::{error, info, warn};
 
 use crate::Error;
-use crate::look::{Looker, Ready, Seen, chain};
+use crate::look::{Ended as Look, Looker, Ready, Seen, chain};
 use crate::metrics::{Ended, Metrics};
 
 /// A lease outlives its look by this, for the commit. One that a dead process left is released at
@@ -50,6 +50,18 @@ pub struct Applied {
     pub together: usize,
 }
 
+/// Where somebody waits for the row.
+const URGENT: [Source; 3] = [Source::Webhook, Source::Person, Source::Sla];
+
+/// What catches up.
+const SLOW: [Source; 2] = [Source::Sweep, Source::Backfill];
+
+/// Jira answers at most so many issues to one bulk request.
+const BULK: usize = 100;
+
+/// Fewer than this are not worth a bulk request, which gives no remote links.
+const FEW: usize = 4;
+
 /// A commit's issues, and how it went.
 type Tried = (Vec<Ready>, Result<Committed, lake::Error>);
 
@@ -58,7 +70,12 @@ pub struct Loop {
     looker: Looker,
     metrics: Metrics,
     applied: broadcast::Sender<Applied>,
-    looks: JoinSet<(Work, Result<Seen, Error>)>,
+    /// Looks at one issue each.
+    looks: JoinSet<Look>,
+    /// Looks at many.
+    bulks: JoinSet<Vec<Look>>,
+    /// Issues in those.
+    in_bulks: usize,
     ready: VecDeque<Ready>,
     commit: Option<JoinHandle<Tried>>,
     /// Issues in the running commit.
@@ -85,6 +102,8 @@ impl Loop {
             metrics,
             applied,
             looks: JoinSet::new(),
+            bulks: JoinSet::new(),
+            in_bulks: 0,
             ready: VecDeque::new(),
             commit: None,
             committing: 0,
@@ -115,6 +134,7 @@ impl Loop {
             let sleep = self.sleep().await;
             tokio::select! {
                 Some(look) = self.looks.join_next() => self.looked(look),
+                Some(looks) = self.bulks.join_next() => self.looked_at_many(looks),
                 committed = joined(&mut self.commit) => self.committed(committed).await,
                 changed = wakeups.changed() => if changed.is_err() { break },
                 who = joined(&mut self.probe) => self.probed(who),
@@ -127,28 +147,106 @@ impl Loop {
     }
 
     fn count_in_hand(&self) {
-        let in_hand = self.looks.len() + self.ready.len() + self.committing;
+        let looks = self.looks.len() + self.in_bulks;
+        let in_hand = looks + self.ready.len() + self.committing;
         self.metrics.in_hand.set(i64::try_from(in_hand).unwrap_or(i64::MAX));
     }
 
     /// Takes due work into the free places, unless the loop is held or too much waits for a commit.
     async fn lease(&mut self) {
-        let limits = &self.looker.limits;
-        let free = limits.workers.saturating_sub(self.looks.len());
-        if free == 0 || self.is_held() || self.ready.len() >= limits.commit_issues {
+        if self.is_held() || self.ready.len() >= self.looker.limits.commit_issues {
             return;
         }
-        let most = u32::try_from(free).unwrap_or(u32::MAX);
-        let until = self.looker.clock.now().plus(limits.look_timeout).plus(LEASE_FOR_COMMIT);
-        match self.looker.ledger.lease(most, until).await {
-            Ok(leased) => {
-                for work in leased {
-                    let looker = self.looker.clone();
-                    self.looks.spawn(async move { (work.clone(), looker.look(work).await) });
-                }
-            }
-            Err(error) => self.hold_for_ledger(&error),
+        if self.free() > 0 {
+            let many = BULK.min(self.free_in_bulk().max(self.free()));
+            let leased = self.lease_of(&URGENT, many).await;
+            self.begin(leased, self.free());
         }
+        if self.free_for_bulk() > 0 {
+            let leased = self.lease_of(&SLOW, BULK).await;
+            self.begin(leased, self.free().min(FEW));
+        }
+        let later = self.free_for_later();
+        if later > 0 && self.nothing_slow_is_due().await {
+            let leased = self.lease_of(&[Source::Later], later).await;
+            self.begin(leased, later);
+        }
+    }
+
+    /// Looks at a few alone, side by side, and at more than that together.
+    fn begin(&mut self, leased: Vec<Work>, alone: usize) {
+        if leased.len() > alone {
+            self.in_bulks += leased.len();
+            let looker = self.looker.clone();
+            self.bulks.spawn(async move { looker.look_at_many(leased).await });
+            return;
+        }
+        for work in leased {
+            let looker = self.looker.clone();
+            self.looks.spawn(async move { (work.clone(), looker.look(work).await) });
+        }
+    }
+
+    async fn lease_of(&mut self, sources: &[Source], most: usize) -> Vec<Work> {
+        let limits = &self.looker.limits;
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let until = self.looker.clock.now().plus(limits.look_timeout * 2).plus(LEASE_FOR_COMMIT);
+        match self.looker.ledger.lease_of(sources, most, until).await {
+            Ok(leased) => leased,
+            Err(error) => {
+                self.hold_for_ledger(&error);
+                Vec::new()
+            }
+        }
+    }
+
+    fn free(&self) -> usize {
+        self.looker.limits.workers.saturating_sub(self.looks.len())
+    }
+
+    /// A burst of urgent hints may always become one bulk look more than what catches up may have.
+    fn free_in_bulk(&self) -> usize {
+        if self.bulks.len() <= self.looker.limits.parallel { BULK } else { 0 }
+    }
+
+    fn free_for_bulk(&self) -> usize {
+        if self.free() == 0 {
+            0
+        } else {
+            self.looker.limits.parallel.saturating_sub(self.bulks.len())
+        }
+    }
+
+    /// What can wait leaves half of the places to what cannot.
+    fn free_for_later(&self) -> usize {
+        let half = self.looker.limits.workers.div_ceil(2);
+        if self.bulks.is_empty() { half.saturating_sub(self.looks.len()) } else { 0 }
+    }
+
+    async fn nothing_slow_is_due(&mut self) -> bool {
+        let now = self.looker.clock.now();
+        match self.looker.ledger.next_due_of(&SLOW).await {
+            Ok(due) => due.is_none_or(|due| due > now),
+            Err(error) => {
+                self.hold_for_ledger(&error);
+                false
+            }
+        }
+    }
+
+    /// The sources for which there is room now: to wait for others would be to spin.
+    fn wanted(&self) -> Vec<Source> {
+        let mut wanted = Vec::new();
+        if self.free() > 0 {
+            wanted.extend(URGENT);
+        }
+        if self.free_for_bulk() > 0 {
+            wanted.extend(SLOW);
+        }
+        if self.free_for_later() > 0 {
+            wanted.push(Source::Later);
+        }
+        wanted
     }
 
     fn is_held(&self) -> bool {
@@ -173,10 +271,10 @@ impl Loop {
             return until.since(now).min(LONGEST_SLEEP);
         }
         let limits = &self.looker.limits;
-        if self.looks.len() >= limits.workers || self.ready.len() >= limits.commit_issues {
+        if self.ready.len() >= limits.commit_issues {
             return LONGEST_SLEEP;
         }
-        match self.looker.ledger.next_due().await {
+        match self.looker.ledger.next_due_of(&self.wanted()).await {
             Ok(due) => due.map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP)),
             Err(error) => {
                 self.hold_for_ledger(&error);
@@ -232,35 +330,65 @@ impl Loop {
         self.hold(self.looker.limits.pause);
     }
 
-    fn looked(&mut self, look: Result<(Work, Result<Seen, Error>), JoinError>) {
-        let outcome = match look {
-            Err(broken) => {
-                // Its lease runs out by itself, or ends with the next start.
-                error!("a look broke off: {broken}");
-                "broken"
+    fn looked(&mut self, look: Result<Look, JoinError>) {
+        match look {
+            Ok(look) => self.ended(look),
+            Err(broken) => self.broke_off(&broken),
+        }
+    }
+
+    fn looked_at_many(&mut self, looks: Result<Vec<Look>, JoinError>) {
+        match looks {
+            Ok(looks) => {
+                self.in_bulks = self.in_bulks.saturating_sub(looks.len());
+                looks.into_iter().for_each(|look| self.ended(look));
             }
-            Ok((work, Err(error))) => {
+            Err(broken) => self.broke_off(&broken),
+        }
+        if self.bulks.is_empty() {
+            self.in_bulks = 0;
+        }
+    }
+
+    /// Leases of a look that broke off run out by themselves, or end with the next start.
+    fn broke_off(&self, broken: &JoinError) {
+        error!("a look broke off: {broken}");
+        self.metrics.looks.get_or_create(&Ended { outcome: "broken" }).inc();
+    }
+
+    fn ended(&mut self, look: Look) {
+        let outcome = match look {
+            (work, Err(error)) => {
                 error!(issue = %work.subject, "{} could not be settled: {}", work.subject, chain(&error));
                 self.hold(self.looker.limits.back_off.min);
                 self.return_later(work);
                 "unsettled"
             }
-            Ok((_, Ok(Seen::Settled))) => "settled",
-            Ok((_, Ok(Seen::Hold(wait)))) => {
+            (_, Ok(Seen::Settled)) => "settled",
+            (_, Ok(Seen::Hold(wait))) => {
                 self.hold(wait);
                 "held"
             }
-            Ok((_, Ok(Seen::Pause))) => {
+            (_, Ok(Seen::Pause)) => {
                 self.pause();
                 "refused"
             }
-            Ok((_, Ok(Seen::Ready(ready)))) => {
+            (_, Ok(Seen::Ready(ready))) => {
                 self.metrics.look_seconds.observe(ready.took.as_secs_f64());
-                self.ready.push_back(*ready);
+                self.queue(*ready);
                 "ready"
             }
         };
         self.metrics.looks.get_or_create(&Ended { outcome }).inc();
+    }
+
+    /// Who is waited for is committed before what catches up.
+    fn queue(&mut self, ready: Ready) {
+        let urgent = |ready: &Ready| URGENT.contains(&ready.work.source);
+        match self.ready.iter().position(|other| !urgent(other)).filter(|_| urgent(&ready)) {
+            Some(place) => self.ready.insert(place, ready),
+            None => self.ready.push_back(ready),
+        }
     }
 
     /// Gives a leased item back once the ledger works again.
@@ -377,14 +505,15 @@ impl Loop {
     /// off is leased still and due again at the next start.
     async fn finish(&mut self) {
         let deadline = tokio::time::Instant::now() + STOP_LOOKS;
-        while !self.looks.is_empty() {
-            match tokio::time::timeout_at(deadline, self.looks.join_next()).await {
-                Ok(Some(look)) => self.looked(look),
-                Ok(None) => break,
-                Err(_) => {
-                    let cut = self.looks.len();
+        while !self.looks.is_empty() || !self.bulks.is_empty() {
+            tokio::select! {
+                Some(look) = self.looks.join_next() => self.looked(look),
+                Some(looks) = self.bulks.join_next() => self.looked_at_many(looks),
+                () = tokio::time::sleep_until(deadline) => {
+                    let cut = self.looks.len() + self.in_bulks;
                     info!(cut, "{cut} looks were cut off by the stop: due again at the next start");
                     self.looks.abort_all();
+                    self.bulks.abort_all();
                     break;
                 }
             }

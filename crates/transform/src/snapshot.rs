@@ -95,11 +95,14 @@ impl Snapshot {
         self.json.pointer("/fields/status/id").and_then(Value::as_str)
     }
 
-    /// Whether every part of it was fetched whole; one whose writer did not say is not known to be.
+    /// Whether every part of it was fetched whole, the bytes of attachments aside, which are fetched
+    /// apart; one whose writer did not say is not known to be.
     pub fn is_complete(&self) -> bool {
-        let whole = |part: &Value| part.get("complete") == Some(&Value::Bool(true));
+        let whole = |(name, part): (&String, &Value)| {
+            name == "attachments" || part.get("complete") == Some(&Value::Bool(true))
+        };
         let parts = self.parts().and_then(Value::as_object);
-        parts.is_some_and(|parts| parts.values().all(whole))
+        parts.is_some_and(|parts| parts.iter().all(whole))
     }
 
     /// Whether one of these fields of the issue is not null.

@@ -1,8 +1,8 @@
 //! What the copy holds, page by page and by given ids.
 
-use ledger::{IssueRecord, Source};
+use ledger::{Clocks, IssueRecord, Source};
 
-use crate::bench::{Bench, id, instant, issue, issue_id};
+use crate::bench::{Bench, finished, id, instant, issue, issue_id};
 
 #[tokio::test]
 async fn known_issues_are_found_by_id_and_in_pages() {
@@ -31,9 +31,27 @@ async fn clocks_run_on_open_issues_with_sla_fields() {
     let gone = IssueRecord { deleted_at: Some(instant(9)), ..issue(4, "A-4", 1) };
     let unknown = IssueRecord { status_category: None, ..issue(5, "A-5", 1) };
     bench.commit(vec![issue(1, "A-1", 1), done, none, gone, unknown], vec![]).await;
-    let clocked = bench.ledger.clocked_after(None, 10).await.unwrap();
+    let clocked = bench.ledger.clocked_after(Clocks::Running, None, 10).await.unwrap();
     assert_eq!(clocked.iter().map(|c| c.id.get()).collect::<Vec<_>>(), [1, 5]);
     assert_eq!(clocked[0].status.as_deref(), Some("1"));
+    let all = bench.ledger.clocked_after(Clocks::All, None, 10).await.unwrap();
+    assert_eq!(all.iter().map(|c| c.id.get()).collect::<Vec<_>>(), [1, 2, 5]);
+}
+
+#[tokio::test]
+async fn only_what_nobody_has_or_wants_can_be_claimed() {
+    let bench = Bench::new().await;
+    let claim = async |n| {
+        bench.ledger.claim(&[issue_id(n)], Source::Sla, instant(9_000)).await.unwrap().pop()
+    };
+    bench.hint(&id(1), Source::Sweep).await;
+    assert_eq!(claim(1).await, None, "it is due: a whole look comes");
+    let work = claim(2).await.unwrap();
+    assert_eq!(claim(2).await, None, "claimed already");
+    bench.record(&[id(2)]).await;
+    bench.commit(vec![], vec![finished(&work)]).await;
+    let again: Vec<_> = bench.lease().await.into_iter().map(|work| work.subject).collect();
+    assert_eq!(again, [id(2), id(1)], "what was hinted during the claim is looked at");
 }
 
 #[tokio::test]

@@ -1,0 +1,86 @@
+//! The background jobs of a running daemon: each is alone in its task and ends with the daemon.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use jira::client::{FieldId, Priority};
+use lake::Lake;
+use ledger::Clocks;
+use reconcile::Error;
+use reconcile::backfill::Run;
+use reconcile::census::Census;
+use reconcile::jobs::{First, Job, Surroundings};
+use reconcile::sla::SlaPoll;
+use reconcile::sweep::Sweep;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::Rounds;
+
+impl Rounds {
+    /// All jobs; never ends by itself, so that whoever selects on it decides when it is over.
+    pub(super) fn jobs(
+        &self,
+        lake: &Lake,
+        sla_fields: Vec<FieldId>,
+        stop: watch::Receiver<bool>,
+    ) -> impl Future<Output = Infallible> + use<> {
+        let sweep = self.sweep();
+        let census = self.census();
+        let poll = SlaPoll {
+            client: self.service.as_ref().unwrap_or(&self.jira).at(Priority::Sla),
+            ledger: self.ledger.clone(),
+            lake: lake.clone(),
+            clock: self.clock.clone(),
+            fields: sla_fields,
+        };
+        let settings = &self.settings;
+        let look_back = Duration::from_millis(settings.sweep.long_look_back_ms);
+        let short = self.job("sweep", settings.sweep.every_ms, First::AtOnce);
+        let long = self.job("long-sweep", settings.sweep.long_every_ms, First::AtOnce);
+        let daily = self.job("census", settings.census.every_ms, First::WhenDue);
+        let clocks = self.job("sla", settings.sla.poll_every_ms, First::AtOnce);
+        let around = Surroundings {
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            metrics: self.job_metrics.clone(),
+        };
+        async move {
+            let stopped = || stop.clone();
+            tokio::join!(
+                short.run(around.clone(), stopped(), || async { counts(sweep.pass().await) }),
+                long.run(around.clone(), stopped(), || async {
+                    counts(sweep.look_back(look_back).await)
+                }),
+                daily.run(around.clone(), stopped(), || async { counts(census.pass().await) }),
+                clocks.run(around.clone(), stopped(), || async {
+                    counts(poll.pass(Clocks::Running, Run::Real).await)
+                }),
+            );
+            std::future::pending().await
+        }
+    }
+
+    fn job(&self, name: &'static str, every_ms: u64, first: First) -> Job {
+        let back_off = self.limits.back_off;
+        Job { name, every: Duration::from_millis(every_ms), first, back_off }
+    }
+
+    fn sweep(&self) -> Sweep {
+        Sweep {
+            client: self.jira.at(Priority::Sweep),
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            projects: self.settings.jira.projects.clone(),
+        }
+    }
+
+    fn census(&self) -> Census {
+        let Sweep { client, ledger, clock, projects } = self.sweep();
+        Census { client, ledger, clock, projects }
+    }
+}
+
+fn counts<T: serde::Serialize>(pass: Result<T, Error>) -> Result<Value, Error> {
+    pass.map(|counts| json!(counts))
+}
