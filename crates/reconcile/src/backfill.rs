@@ -36,8 +36,8 @@ pub async fn hint_all(
     let mut token = None;
     let mut found = Found::default();
     for _ in 0..MOST_PAGES {
-        let page = client.search_ids(jql, token.as_deref()).await?;
-        let subjects: Vec<Subject> = page.issues.iter().map(|(id, _)| Subject::Id(*id)).collect();
+        let page = client.search_keys(jql, token.as_deref()).await?;
+        let subjects: Vec<Subject> = page.found.iter().map(|found| Subject::Id(found.id)).collect();
         for some in subjects.chunks(HINTS_TOGETHER) {
             ledger.hint(some, Source::Backfill, clock.now()).await?;
         }

@@ -1,19 +1,18 @@
-//! The calls, one function each. A path is made of constants and typed ids; other people's text
-//! (JQL, page tokens) travels in a body.
+//! The calls about one issue, the account and the fields, one function each. A path is made of
+//! constants and typed ids; other people's text travels in a body.
 
 use std::time::{Duration, Instant as Stopwatch};
 
-use reqwest::{Method, RequestBuilder, Response};
-use secrecy::ExposeSecret;
-use serde_json::{Value, json};
-use tracing::debug;
+use reqwest::Method;
+use serde_json::Value;
 use url::Url;
 
 use super::answer::{self, Answer};
+use super::ask::{Call, paged};
 use super::query::IssueQuery;
 use super::{Client, Error};
 use crate::id::{IssueId, Subject};
-use crate::payload::{Field, IdPage, Myself, Page, ServerInfo, TenantInfo};
+use crate::payload::{Field, Myself, Page, ServerInfo, TenantInfo};
 use crate::time::Instant;
 
 /// Who is answered, learned from `/myself`.
@@ -25,12 +24,6 @@ pub struct Identity {
     pub took: Duration,
     /// Jira's clock, to the second.
     pub date: Option<Instant>,
-}
-
-/// One request: its name in the log, and where it goes.
-struct Call {
-    name: &'static str,
-    request: RequestBuilder,
 }
 
 impl Client {
@@ -116,18 +109,6 @@ impl Client {
         self.page("field_search", url, &["values"]).await
     }
 
-    /// A page of the ids of the issues that a bounded JQL query finds.
-    pub async fn search_ids(&self, jql: &str, token: Option<&str>) -> Result<IdPage, Error> {
-        let mut body = json!({"jql": jql, "maxResults": 5000, "fields": ["id"]});
-        if let (Some(token), Some(body)) = (token, body.as_object_mut()) {
-            body.insert("nextPageToken".to_owned(), token.into());
-        }
-        let mut call = self.authorized("search_ids", Method::POST, self.url(&["search", "jql"]));
-        call.request = call.request.json(&body);
-        let answer = self.ask(call).await?;
-        IdPage::read(&answer.json).ok_or(Error::Malformed { what: "no list of issues" })
-    }
-
     /// The site's cloud id. Asked at the site without credentials; the gateway does not know it.
     pub async fn tenant_info(&self) -> Result<TenantInfo, Error> {
         let url = self.base().host(&["_edge", "tenant_info"]);
@@ -139,60 +120,7 @@ impl Client {
         TenantInfo::read(&answer.json).ok_or(Error::Malformed { what: "no cloud id" })
     }
 
-    fn url(&self, segments: &[&str]) -> Url {
-        self.base().api(&[&["rest", "api", "3"], segments].concat())
-    }
-
     fn issue_url(&self, id: IssueId, list: &str) -> Url {
         self.url(&["issue", &id.to_string(), list])
     }
-
-    async fn page(&self, name: &'static str, url: Url, lists: &[&str]) -> Result<Page, Error> {
-        let answer = self.get(name, url).await?;
-        Page::read(answer.json, lists).ok_or(Error::Malformed { what: "a page without its list" })
-    }
-
-    async fn get(&self, name: &'static str, url: Url) -> Result<Answer, Error> {
-        self.ask(self.authorized(name, Method::GET, url)).await
-    }
-
-    fn authorized(&self, name: &'static str, method: Method, url: Url) -> Call {
-        let account = &self.inner.account;
-        // The header is marked as sensitive there: transport logs do not show it.
-        let request = self.inner.http.request(method, url);
-        let request = request.basic_auth(&account.email, Some(account.token.expose_secret()));
-        Call { name, request }
-    }
-
-    async fn ask(&self, call: Call) -> Result<Answer, Error> {
-        // Read before the call: what is learned while it runs is about later answers.
-        let expected = self.answered_to();
-        let began = Stopwatch::now();
-        let response = self.send(call).await?;
-        answer::check(&response, expected.as_ref())?;
-        self.read(response, began).await
-    }
-
-    async fn send(&self, call: Call) -> Result<Response, Error> {
-        let Call { name, request } = call;
-        let began = Stopwatch::now();
-        let response = request.send().await?;
-        let status = response.status().as_u16();
-        let took_ms = began.elapsed().as_millis();
-        debug!(call = name, status, took_ms, "jira answered {name} with {status}");
-        Ok(response)
-    }
-
-    async fn read(&self, response: Response, began: Stopwatch) -> Result<Answer, Error> {
-        let date = super::throttle::date(response.headers());
-        let json = answer::json(response, self.inner.account.limits.body_bytes).await?;
-        Ok(Answer { json, took: began.elapsed(), date })
-    }
-}
-
-fn paged(mut url: Url, start_at: u64, max_results: u32) -> Url {
-    url.query_pairs_mut()
-        .append_pair("startAt", &start_at.to_string())
-        .append_pair("maxResults", &max_results.to_string());
-    url
 }

@@ -106,7 +106,7 @@ async fn an_empty_list_given_to_nobody_is_not_an_empty_list() {
     assert!(matches!(stub.client().remote_links(id()).await, Err(Error::Anonymous)));
     assert!(matches!(stub.client().fields().await, Err(Error::Anonymous)));
     let stub = Stub::always(200, &anonymous, r#"{"issues":[],"isLast":true}"#).await;
-    assert!(matches!(stub.client().search_ids("project = A", None).await, Err(Error::Anonymous)));
+    assert!(matches!(stub.client().search_keys("project = A", None).await, Err(Error::Anonymous)));
 }
 
 /// `/myself` and everything else, each with its own `X-AAccountId`.
