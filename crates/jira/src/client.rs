@@ -9,10 +9,14 @@
 //! Must not retry or wait: the caller decides what happens next.
 
 mod answer;
+mod ask;
 mod base;
+mod bulk;
 mod calls;
 mod error;
 mod query;
+mod search;
+mod site;
 mod throttle;
 
 use std::fmt;
@@ -25,7 +29,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use crate::payload::FieldId;
 pub use answer::Answer;
 pub use base::{BadBaseUrl, BaseUrl};
-pub use calls::{BulkChangelogs, BulkIssues, Found, FoundPage, Identity, Priority};
+pub use bulk::{BULK_CHANGELOGS, BULK_ISSUES};
+pub use calls::Identity;
 pub use error::{Error, Outage, Scope, Unusable};
 pub use query::{Fields, History, IssueQuery};
 

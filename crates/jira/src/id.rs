@@ -35,6 +35,14 @@ impl IssueId {
     pub fn get(self) -> i64 {
         self.0
     }
+
+    /// From a member of an answer.
+    pub(crate) fn read(json: &serde_json::Value) -> Option<Self> {
+        match json.as_str() {
+            Some(text) => text.parse().ok(),
+            None => Self::new(json.as_i64()?).ok(),
+        }
+    }
 }
 
 impl FromStr for IssueId {

@@ -5,12 +5,16 @@
 //! as empty. No network here: the feature `client` fetches these.
 
 mod account;
+mod bulk;
 mod field;
 mod pages;
+mod search;
 
 pub use account::{Myself, ServerInfo, TenantInfo};
+pub use bulk::{BulkChangelogs, BulkIssues};
 pub use field::{Field, FieldId, FieldSchema};
-pub use pages::{IdPage, Page};
+pub use pages::Page;
+pub use search::{Found, FoundPage, SearchPage};
 
 use serde_json::Value;
 

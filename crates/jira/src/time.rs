@@ -51,6 +51,11 @@ impl Instant {
         self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
+    /// Jira's own form, in UTC: `2026-02-03T11:06:52.829+0000`.
+    pub fn jira(self) -> String {
+        self.utc().format("%Y-%m-%dT%H:%M:%S%.3f%z").to_string()
+    }
+
     /// This instant later by a duration; saturates.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {

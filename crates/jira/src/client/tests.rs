@@ -1,9 +1,12 @@
 //! The client against a stub on loopback: what it sends, and what it believes.
 
 mod bodies;
+mod bulk;
 mod checks;
 mod requests;
+mod search;
 mod secrets;
+mod site;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,12 +1,8 @@
-//! One page of a list: the `startAt` style with its several names for the list, and the page of
-//! ids that the search answers.
+//! One page of a list that is asked for by position, with its several names for the same things.
 
 use serde_json::Value;
 
-use super::text;
-use crate::id::{IssueId, IssueKey};
-
-/// One page of a `startAt` list.
+/// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// Where Jira says the page starts.
@@ -24,49 +20,20 @@ impl Page {
     /// is missing or not a list is never taken for an empty one.
     pub fn read(mut json: Value, names: &[&str]) -> Option<Self> {
         let number = |name: &str| json.get(name).and_then(Value::as_u64);
-        let (start_at, total) = (number("startAt"), number("total"));
-        let is_last = json.get("isLast").and_then(Value::as_bool);
+        // The second names are those of the service desk.
+        let start_at = number("startAt").or_else(|| number("start"));
+        let total = number("total");
+        let is_last = json.get("isLast").or_else(|| json.get("isLastPage"));
+        let is_last = is_last.and_then(Value::as_bool);
         let list = names.iter().find(|name| json.get(**name).is_some_and(Value::is_array))?;
         let Value::Array(items) = json.get_mut(*list)?.take() else { return None };
         Some(Self { start_at, total, is_last, items })
     }
-}
 
-/// One page of what a search finds. A short page is not the last one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdPage {
-    /// The issues, by id; the key is there if Jira told it.
-    pub issues: Vec<(IssueId, Option<IssueKey>)>,
-    /// Entries without a readable id. Not zero means that something was not read.
-    pub unreadable: usize,
-    /// The token of the next page; none when Jira says that this is the last, or gives no token.
-    pub next: Option<String>,
-    /// What Jira itself says about being the last page.
-    pub is_last: Option<bool>,
-}
-
-impl IdPage {
-    /// Reads the answer of `POST /search/jql`.
-    pub fn read(json: &Value) -> Option<Self> {
-        let entries = json.get("issues")?.as_array()?;
-        let issues: Vec<_> = entries
-            .iter()
-            .filter_map(|entry| {
-                let id = match entry.get("id")? {
-                    Value::String(id) => id.parse().ok()?,
-                    number => IssueId::new(number.as_i64()?).ok()?,
-                };
-                Some((id, text(entry, "key").and_then(|key| key.parse().ok())))
-            })
-            .collect();
-        let is_last = json.get("isLast").and_then(Value::as_bool);
-        let token = text(json, "nextPageToken").filter(|token| !token.is_empty());
-        Some(Self {
-            unreadable: entries.len().saturating_sub(issues.len()),
-            issues,
-            next: token.filter(|_| is_last != Some(true)),
-            is_last,
-        })
+    /// Reads a page that is nothing but its list: the first empty one is the end.
+    pub fn bare(json: Value) -> Option<Self> {
+        let Value::Array(items) = json else { return None };
+        Some(Self { start_at: None, total: None, is_last: None, items })
     }
 }
 
@@ -94,27 +61,18 @@ mod tests {
     }
 
     #[test]
-    fn the_search_ends_where_jira_says_so() {
-        let check = |json: Value, next: Option<&str>| {
-            assert_eq!(IdPage::read(&json).unwrap().next.as_deref(), next, "{json}");
-        };
-        check(json!({"issues": [], "nextPageToken": "t", "isLast": false}), Some("t"));
-        check(json!({"issues": [], "nextPageToken": "t"}), Some("t"));
-        check(json!({"issues": [], "nextPageToken": "t", "isLast": true}), None);
-        check(json!({"issues": [], "nextPageToken": null, "isLast": true}), None);
-        check(json!({"issues": []}), None);
+    fn the_service_desk_has_its_own_names() {
+        let json = json!({"size": 1, "start": 50, "limit": 50, "isLastPage": true, "values": [{"id": "3"}]});
+        let page = Page::read(json, &["values"]).unwrap();
+        assert_eq!((page.start_at, page.is_last, page.total), (Some(50), Some(true), None));
     }
 
     #[test]
-    fn an_entry_without_a_readable_id_is_counted() {
-        let json = json!({"issues": [
-            {"id": "7", "key": "A-1"}, {"id": 8}, {"id": "x", "key": "A-2"}, 3, {"id": "9", "key": "../"},
-        ]});
-        let page = IdPage::read(&json).unwrap();
-        let key = |text: &str| text.parse::<IssueKey>().ok();
-        let id = |n| IssueId::new(n).unwrap();
-        assert_eq!(page.issues, vec![(id(7), key("A-1")), (id(8), None), (id(9), None)]);
-        assert_eq!(page.unreadable, 2);
-        assert_eq!(IdPage::read(&json!({"errors": {}})), None);
+    fn a_bare_list_says_nothing_about_its_end() {
+        let page = Page::bare(json!([{"accountId": "a"}])).unwrap();
+        assert_eq!((page.items.len(), page.is_last, page.total), (1, None, None));
+        for bad in [json!({}), json!({"values": []}), json!(null)] {
+            assert_eq!(Page::bare(bad.clone()), None, "{bad}");
+        }
     }
 }

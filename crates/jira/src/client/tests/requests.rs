@@ -1,6 +1,5 @@
 //! What is sent: to which URL, with which headers, as whom; and what the answers are read as.
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{EMAIL, JSON, Stub, TOKEN, response};
@@ -105,21 +104,6 @@ async fn remote_links_are_a_list_or_one_object() {
     check(json!({"errorMessages": ["no"], "errors": {}}), None).await;
     check(json!({}), None).await;
     check(json!(null), None).await;
-}
-
-#[tokio::test]
-async fn a_search_sends_the_query_in_the_body() {
-    let stub = stub(json!({"issues": [{"id": "7", "key": "A-1"}], "nextPageToken": "t2"})).await;
-    let jql = r#"project = "A" ORDER BY updated ASC, id ASC"#;
-    let page = stub.client().search_keys(jql, None).await.unwrap();
-    assert_eq!((page.found.len(), page.next.as_deref()), (1, Some("t2")));
-    let asked = stub.last();
-    assert_eq!((asked.method, asked.target.as_str()), (Method::POST, "/rest/api/3/search/jql"));
-    let body: Value = serde_json::from_str(&asked.body).unwrap();
-    assert_eq!(body, json!({"jql": jql, "maxResults": 5000, "fields": ["id"]}));
-    stub.client().search_keys(jql, Some("t2")).await.unwrap();
-    let body: Value = serde_json::from_str(&stub.last().body).unwrap();
-    assert_eq!(body["nextPageToken"], "t2");
 }
 
 #[tokio::test]
