@@ -153,5 +153,28 @@ impl fmt::Debug for Client {
     }
 }
 
+/// How urgent a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Jira told us.
+    Webhook,
+    /// A person asked.
+    Person,
+    /// Clocks run.
+    Sla,
+    /// Looking for changes.
+    Sweep,
+    /// The first copy.
+    Backfill,
+}
+
+impl Client {
+    /// The same, asking with this urgency.
+    #[must_use]
+    pub fn at(&self, _priority: Priority) -> Self {
+        self.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@
 //! page; a short page is not the last one; what the index does not show yet comes by webhook or sweep.
 //! Issues that are here, complete and as new as in Jira are skipped.
 
-use jira::client::{Client, Error as JiraError, Found};
+use jira::client::{Client, Error as JiraError};
 use jira::id::Subject;
+use jira::payload::Found;
 use ledger::{Ledger, Source};
 use serde::{Deserialize, Serialize};
 
@@ -45,32 +46,120 @@ pub struct Walked {
     pub unreadable: u64,
 }
 
-/// Hints all issues that `jql` finds. `progress` is told the count so far.
-pub async fn hint_all(
-    client: &Client,
-    ledger: &Ledger,
-    clock: &Clock,
-    jql: &str,
-    mut progress: impl FnMut(u64),
-) -> Result<Found, Error> {
-    let mut token = None;
-    let mut found = Found::default();
-    for _ in 0..MOST_PAGES {
-        let page = client.search_keys(jql, token.as_deref()).await?;
-        let subjects: Vec<Subject> = page.found.iter().map(|found| Subject::Id(found.id)).collect();
-        for some in subjects.chunks(HINTS_TOGETHER) {
-            ledger.hint(some, Source::Backfill, clock.now()).await?;
+/// Where a walk is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Cursor {
+    jql: String,
+    existing: Existing,
+    token: Option<String>,
+    found: Walked,
+    done: bool,
+}
+
+/// Walks a query. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Backfill {
+    /// Asks with the backfill's urgency.
+    pub client: Client,
+    /// The memory.
+    pub ledger: Ledger,
+    /// A bounded query.
+    pub jql: String,
+    /// What is done with issues that are here already.
+    pub existing: Existing,
+}
+
+impl Backfill {
+    /// Hints all issues that the query finds, going on where a walk of the same query was cut off.
+    /// `progress` is told the counts so far.
+    pub async fn run(
+        &self,
+        run: Run,
+        mut progress: impl FnMut(Walked) + Send,
+    ) -> Result<Walked, Error> {
+        let (mut token, mut found) = match run {
+            Run::Real => self.resume().await?,
+            Run::Dry => (None, Walked::default()),
+        };
+        let resumed = token.is_some();
+        match self.walk(token.take(), run, (&mut found, &mut progress)).await {
+            // A token lives seven days; a walk that was cut off longer ago starts over.
+            Err(Error::Jira(JiraError::Rejected { status: 400 })) if resumed => {
+                found = Walked::default();
+                self.walk(None, run, (&mut found, &mut progress)).await?;
+            }
+            walked => walked?,
         }
-        found.issues += subjects.len() as u64;
-        found.unreadable += page.unreadable as u64;
-        progress(found.issues);
-        match page.next {
-            // A server that hands out the same token for ever would be walked for ever.
-            Some(next) if token.as_ref() == Some(&next) => return Err(Error::EndlessSearch),
-            Some(next) => token = Some(next),
-            None if page.is_last == Some(false) => return Err(Error::SearchBrokeOff),
-            None => return Ok(found),
+        if run == Run::Real {
+            self.remember(None, found, true).await?;
         }
+        Ok(found)
     }
-    Err(Error::EndlessSearch)
+
+    async fn walk(
+        &self,
+        token: Option<String>,
+        run: Run,
+        (found, progress): (&mut Walked, &mut (impl FnMut(Walked) + Send)),
+    ) -> Result<(), Error> {
+        // Only who compares `updated` has to ask for it.
+        let ask = match self.existing {
+            Existing::Skip => Ask::Updated,
+            Existing::Fetch => Ask::Keys,
+        };
+        let mut walk = Walk::new(self.client.clone(), self.jql.clone(), ask, token);
+        while let Some(page) = walk.next().await? {
+            let wanted = self.wanted(&page.found).await?;
+            found.issues += page.found.len() as u64;
+            found.unreadable += page.unreadable as u64;
+            found.hinted += wanted.len() as u64;
+            if run == Run::Real {
+                let value = self.cursor(page.next, *found, false)?;
+                let cursor = (CURSOR, value.as_str());
+                self.ledger.hint_walked(&wanted, Source::Backfill, cursor).await?;
+            }
+            progress(*found);
+        }
+        Ok(())
+    }
+
+    async fn wanted(&self, found: &[Found]) -> Result<Vec<Subject>, Error> {
+        let known = match self.existing {
+            Existing::Fetch => std::collections::HashMap::new(),
+            Existing::Skip => {
+                let ids: Vec<_> = found.iter().map(|found| found.id).collect();
+                self.ledger.known(&ids).await?
+            }
+        };
+        let wanted = found.iter().filter(|found| {
+            let known = known.get(&found.id);
+            differs(found, known) || known.is_some_and(|known| !known.complete && !known.in_work)
+        });
+        Ok(wanted.map(|found| Subject::Id(found.id)).collect())
+    }
+
+    async fn resume(&self) -> Result<(Option<String>, Walked), Error> {
+        let text = self.ledger.cursor(CURSOR).await?;
+        let cursor = text.and_then(|text| serde_json::from_str::<Cursor>(&text).ok());
+        let same = cursor.filter(|cursor| {
+            !cursor.done && cursor.jql == self.jql && cursor.existing == self.existing
+        });
+        Ok(same.map_or((None, Walked::default()), |cursor| (cursor.token, cursor.found)))
+    }
+
+    async fn remember(
+        &self,
+        token: Option<String>,
+        found: Walked,
+        done: bool,
+    ) -> Result<(), Error> {
+        let value = self.cursor(token, found, done)?;
+        Ok(self.ledger.set_cursor(CURSOR, &value).await?)
+    }
+
+    fn cursor(&self, token: Option<String>, found: Walked, done: bool) -> Result<String, Error> {
+        let (jql, existing) = (self.jql.clone(), self.existing);
+        let cursor = Cursor { jql, existing, token, found, done };
+        serde_json::to_string(&cursor).map_err(|_| Error::SearchBrokeOff)
+    }
 }

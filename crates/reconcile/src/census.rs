@@ -7,8 +7,9 @@
 
 use std::collections::HashSet;
 
-use jira::client::{Client, Found};
+use jira::client::Client;
 use jira::id::{IssueId, Subject};
+use jira::payload::Found;
 use jira::time::Clock;
 use ledger::{Ledger, Source};
 use serde::Serialize;

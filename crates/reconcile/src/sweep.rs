@@ -8,8 +8,9 @@
 
 use std::time::Duration;
 
-use jira::client::{Client, Found};
+use jira::client::Client;
 use jira::id::Subject;
+use jira::payload::Found;
 use jira::time::{Clock, Instant};
 use ledger::{Known, Ledger, Source};
 use serde::Serialize;

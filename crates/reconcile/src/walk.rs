@@ -4,7 +4,8 @@
 //! cannot be read is counted, so that nobody takes what was read for all. Each page is handed over
 //! before the next one is asked for, with the token that leads on from it.
 
-use jira::client::{Client, FoundPage};
+use jira::client::Client;
+use jira::payload::FoundPage;
 
 use crate::Error;
 
