@@ -41,6 +41,14 @@ enum Command {
     Demo(commands::demo::Demo),
     /// Follow a Jira Cloud site: receive webhooks, keep the tables fresh
     Serve(commands::serve::Serve),
+    /// Copy all history; resumable, the tables are usable meanwhile
+    Backfill(commands::backfill::Command),
+    /// Look at issues now
+    Sync(commands::sync::Sync),
+    /// Poll SLA clocks now, or fetch all of them once
+    Sla(commands::sla::Command),
+    /// What needs a person: list, retry, drop, release
+    Parked(commands::parked::Command),
     /// Rebuild the tables from a folder of raw issue JSON
     Transform(commands::transform::Transform),
     /// Show a whole ticket as Markdown, from the raw snapshot
@@ -64,6 +72,10 @@ impl Cli {
         match self.command {
             Command::Demo(demo) => demo.run(),
             Command::Serve(serve) => serve.run(&common),
+            Command::Backfill(backfill) => backfill.run(&common),
+            Command::Sync(sync) => sync.run(&common),
+            Command::Sla(sla) => sla.run(&common),
+            Command::Parked(parked) => parked.run(&common),
             Command::Transform(transform) => transform.run(&common),
             Command::Show(show) => show.run(&common),
             Command::Events(events) => events.run(&common),

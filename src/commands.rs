@@ -2,6 +2,11 @@
 
 pub(crate) mod demo;
 pub(crate) mod serve;
+pub(crate) mod backfill;
+pub(crate) mod sync;
+pub(crate) mod sla;
+pub(crate) mod parked;
+mod through;
 pub(crate) mod transform;
 pub(crate) mod show;
 pub(crate) mod events;

@@ -28,6 +28,7 @@ use webhook::{Debug, Door};
 
 use crate::config::Settings;
 
+mod alone;
 mod jobs;
 pub(crate) mod start;
 
@@ -98,6 +99,7 @@ pub(crate) async fn run(
         limits: Arc::new(start::loop_limits(settings)?),
         clock,
         job_metrics,
+        jobs: Jobs::Run,
         name,
     };
     let rounds = tokio::spawn(rounds.run(metrics.clone(), applied, stopped));
@@ -125,6 +127,8 @@ async fn until(mut stop: watch::Receiver<bool>) {
     // The sender lives as long as the daemon: that it is gone means to stop, too.
     drop(stop.wait_for(|stop| *stop).await);
 }
+
+pub(crate) use alone::Alone;
 
 async fn open_ledger(settings: &Settings, clock: Clock) -> anyhow::Result<Ledger> {
     let path = settings.storage.ledger();
@@ -189,7 +193,18 @@ struct Rounds {
     limits: Arc<Limits>,
     clock: Clock,
     job_metrics: reconcile::jobs::Metrics,
+    /// Whether the background jobs run beside the loop.
+    jobs: Jobs,
     name: &'static str,
+}
+
+/// Whether the background jobs run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Jobs {
+    /// As the settings say.
+    Run,
+    /// None: somebody works through what is due.
+    Rest,
 }
 
 impl Rounds {
@@ -216,18 +231,28 @@ impl Rounds {
         };
         let lake = lake.context("cannot open the lake")?;
         let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
-        let jobs = self.jobs(&lake, sla, stop.clone());
-        let Self { ledger, clock, limits, .. } = self;
-        let pruning = prune(ledger.clone(), clock.clone(), keep);
-        let looker = Looker { ledger, lake, fetcher, clock, limits };
+        let jobs = async {
+            match self.jobs {
+                Jobs::Run => self.run_jobs(&lake, sla, stop.clone()).await,
+                Jobs::Rest => std::future::pending().await,
+            }
+        };
+        let pruning = prune(self.ledger.clone(), self.clock.clone(), keep);
+        let looker = Looker {
+            ledger: self.ledger.clone(),
+            lake: lake.clone(),
+            fetcher,
+            clock: self.clock.clone(),
+            limits: Arc::clone(&self.limits),
+        };
         let rounds = async {
-            let ended = Loop::new(looker, metrics, applied).run(stop).await;
+            let ended = Loop::new(looker, metrics, applied).run(stop.clone()).await;
             ended.context("the loop failed")
         };
         tokio::select! {
             ended = rounds => ended,
             () = pruning => Ok(()),
-            never = jobs => match never {},
+            () = jobs => Ok(()),
         }
     }
 

@@ -14,6 +14,14 @@ pub(crate) enum Done {
     Partly,
 }
 
+impl Done {
+    /// How two things that were done ended together.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::All { other } else { self }
+    }
+}
+
 /// The call or the settings are wrong; the text says what, which and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

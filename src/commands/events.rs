@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jira::id::Subject;
-use jira::time::{Clock, Instant};
+use jira::time::Instant;
 use ledger::{Delivery, DeliveryFilter, Ledger, Outcome};
 use serde_json::{Value, json};
 
 use crate::cli::Common;
+use crate::daemon::start;
 use crate::exit::{Done, Usage};
 use crate::report;
 
@@ -73,17 +74,9 @@ struct Chosen {
 impl Events {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<Done> {
         let config = common.load(&[])?;
-        let path = config.settings.storage.ledger();
-        if !path.exists() {
-            return Err(Usage(format!(
-                "there is no ledger at {} (storage.ledger); `jiralake serve` makes it",
-                path.display()
-            ))
-            .into());
-        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let ledger = Ledger::open(&path, Clock::system()).await?;
+            let ledger = start::existing_ledger(&config.settings).await?;
             self.ask(&ledger, common.json).await
         })
     }

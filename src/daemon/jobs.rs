@@ -1,6 +1,5 @@
 //! The background jobs of a running daemon: each is alone in its task and ends with the daemon.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use jira::client::{FieldId, Priority};
@@ -18,13 +17,13 @@ use tokio::sync::watch;
 use super::Rounds;
 
 impl Rounds {
-    /// All jobs; never ends by itself, so that whoever selects on it decides when it is over.
-    pub(super) fn jobs(
+    /// Runs all jobs; never ends, so that whoever selects on it decides when it is over.
+    pub(super) async fn run_jobs(
         &self,
         lake: &Lake,
         sla_fields: Vec<FieldId>,
         stop: watch::Receiver<bool>,
-    ) -> impl Future<Output = Infallible> + use<> {
+    ) {
         let sweep = self.sweep();
         let census = self.census();
         let poll = SlaPoll {
@@ -33,6 +32,7 @@ impl Rounds {
             lake: lake.clone(),
             clock: self.clock.clone(),
             fields: sla_fields,
+            parallel: 4,
         };
         let settings = &self.settings;
         let look_back = Duration::from_millis(settings.sweep.long_look_back_ms);
@@ -45,20 +45,18 @@ impl Rounds {
             clock: self.clock.clone(),
             metrics: self.job_metrics.clone(),
         };
-        async move {
-            let stopped = || stop.clone();
-            tokio::join!(
-                short.run(around.clone(), stopped(), || async { counts(sweep.pass().await) }),
-                long.run(around.clone(), stopped(), || async {
-                    counts(sweep.look_back(look_back).await)
-                }),
-                daily.run(around.clone(), stopped(), || async { counts(census.pass().await) }),
-                clocks.run(around.clone(), stopped(), || async {
-                    counts(poll.pass(Clocks::Running, Run::Real).await)
-                }),
-            );
-            std::future::pending().await
-        }
+        let stopped = || stop.clone();
+        tokio::join!(
+            short.run(around.clone(), stopped(), || async { counts(sweep.pass().await) }),
+            long.run(around.clone(), stopped(), || async {
+                counts(sweep.look_back(look_back).await)
+            }),
+            daily.run(around.clone(), stopped(), || async { counts(census.pass().await) }),
+            clocks.run(around.clone(), stopped(), || async {
+                counts(poll.pass(Clocks::Running, Run::Real).await)
+            }),
+        );
+        std::future::pending().await
     }
 
     fn job(&self, name: &'static str, every_ms: u64, first: First) -> Job {

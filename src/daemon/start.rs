@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context;
 use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits};
 use jira::id::IssueKey;
+use jira::time::Clock;
 use lake::{Layout, Raw, Style};
+use ledger::Ledger;
 use reconcile::look::Limits as LoopLimits;
 use reconcile::policy::BackOff;
 use secrecy::{ExposeSecret, SecretString};
@@ -156,6 +158,19 @@ pub(crate) fn layout(settings: &Settings) -> Layout {
             LayoutStyle::Hive => Style::Hive,
         },
     }
+}
+
+/// The ledger of a lake that is there; it may be in use by a running `serve`.
+pub(crate) async fn existing_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
+    let path = settings.storage.ledger();
+    if !path.exists() {
+        return Err(Usage(format!(
+            "there is no ledger at {} (storage.ledger); `jiralake serve` makes it",
+            path.display()
+        ))
+        .into());
+    }
+    Ok(Ledger::open(&path, Clock::system()).await?)
 }
 
 /// Which field feeds which column: from the settings, the catalogue beside the snapshots, defaults.

@@ -21,6 +21,10 @@ mod failures;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod catching_up;
+#[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod start;

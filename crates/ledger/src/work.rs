@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::open::{instant, unsigned};
-use crate::{Error, Ledger, delivery, hint};
+use crate::{Error, Ledger, delivery, hint, issue};
 
 /// Claims in one transaction: deliveries wait for it.
 const CLAIMS_TOGETHER: usize = 200;
@@ -210,6 +210,23 @@ impl Ledger {
                 .fetch_one(&self.store.read)
                 .await?;
         unsigned(count)
+    }
+
+    /// Which of the subjects are still to be looked at, parked ones not among them.
+    pub async fn still_due(&self, subjects: &[Subject]) -> Result<Vec<Subject>, Error> {
+        let mut left = Vec::new();
+        let mut reader = self.store.read.begin().await?;
+        for subject in subjects {
+            let known = issue::known(&mut reader, subject).await?;
+            let due = sqlx::query("SELECT 1 FROM work WHERE subject = $1 AND state = 'due'")
+                .bind(known.to_string())
+                .fetch_optional(&mut *reader)
+                .await?;
+            if due.is_some() {
+                left.push(subject.clone());
+            }
+        }
+        Ok(left)
     }
 
     /// Ends every lease; at start, when this process is the only one and leases are a dead one's.

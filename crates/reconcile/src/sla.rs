@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jira::client::{Client, FieldId, Fields, History};
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::time::{Clock, Instant};
@@ -46,6 +47,8 @@ pub struct SlaPoll {
     pub clock: Clock,
     /// The SLA fields of the site.
     pub fields: Vec<FieldId>,
+    /// Requests side by side.
+    pub parallel: u32,
 }
 
 /// What a pass did, by issue.
@@ -75,10 +78,14 @@ impl SlaPoll {
         let mut patches = Vec::new();
         let mut after = None;
         loop {
-            let page = self.ledger.clocked_after(which, after, TOGETHER).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            self.ask(&page, run, (&mut patches, &mut polled)).await?;
+            let pages = self.pages(which, &mut after).await?;
+            if pages.is_empty() {
+                break;
+            }
+            let answers = join_all(pages.iter().map(|page| self.ask(page))).await;
+            for (page, answer) in pages.iter().zip(answers) {
+                self.sort(page, answer?, run, (&mut patches, &mut polled)).await?;
+            }
         }
         self.commit(patches, run, &mut polled).await?;
         let Polled { updated, healed, skipped, failed } = polled;
@@ -86,21 +93,38 @@ impl SlaPoll {
         Ok(polled)
     }
 
-    async fn ask(
+    /// As many pages as are asked for side by side; none when that was all.
+    async fn pages(
         &self,
-        page: &[Clocked],
-        run: Run,
-        (patches, polled): (&mut Patches, &mut Polled),
-    ) -> Result<(), Error> {
+        which: Clocks,
+        after: &mut Option<IssueId>,
+    ) -> Result<Vec<Vec<Clocked>>, Error> {
+        let mut pages = Vec::new();
+        for _ in 0..self.parallel.max(1) {
+            let page = self.ledger.clocked_after(which, *after, TOGETHER).await?;
+            let Some(last) = page.last() else { break };
+            *after = Some(last.id);
+            pages.push(page);
+        }
+        Ok(pages)
+    }
+
+    async fn ask(&self, page: &[Clocked]) -> Result<HashMap<IssueId, Value>, Error> {
         let ids: Vec<IssueId> = page.iter().map(|known| known.id).collect();
         let state = STATE.iter().filter_map(|name| name.parse().ok());
         let fields = Fields::These(self.fields.iter().cloned().chain(state).collect());
         let answer = self.client.bulk_issues(&ids, &fields, History::Leave).await?;
-        let mut shown: HashMap<IssueId, Value> = answer
-            .issues
-            .into_iter()
-            .filter_map(|issue| Some((issue.get("id")?.as_str()?.parse().ok()?, issue)))
-            .collect();
+        let id = |issue: &Value| issue.get("id")?.as_str()?.parse().ok();
+        Ok(answer.issues.into_iter().filter_map(|issue| Some((id(&issue)?, issue))).collect())
+    }
+
+    async fn sort(
+        &self,
+        page: &[Clocked],
+        mut shown: HashMap<IssueId, Value>,
+        run: Run,
+        (patches, polled): (&mut Patches, &mut Polled),
+    ) -> Result<(), Error> {
         for known in page {
             let verdict = match shown.remove(&known.id) {
                 Some(issue) => self.verdict(known, &issue),

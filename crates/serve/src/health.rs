@@ -22,14 +22,17 @@ async fn ready(State(ledger): State<Ledger>) -> (StatusCode, Json<Value>) {
         let body = json!({"status": "not ready", "ledger": "the disk failed under it"});
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
     }
-    match ledger.counts().await {
-        Ok(counts) => (
+    let looked =
+        async { Ok::<_, ledger::Error>((ledger.counts().await?, ledger.breaker().await?)) };
+    match looked.await {
+        Ok((counts, breaker)) => (
             StatusCode::OK,
             Json(json!({
                 "status": "ready",
                 "ledger": "ok",
                 "deliveries_pending": counts.pending,
                 "issues_parked": counts.work_parked,
+                "deletes": if breaker.stopped_at.is_some() { "stopped" } else { "ok" },
             })),
         ),
         Err(error) => {

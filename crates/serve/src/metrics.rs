@@ -31,6 +31,7 @@ struct Metrics {
     deliveries: Family<By, Gauge>,
     work: Family<By, Gauge>,
     issues: Gauge,
+    deletes_stopped: Gauge,
 }
 
 /// The route; `registry` has what the other parts registered.
@@ -45,13 +46,26 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
     );
     registry.register("jiralake_work", "Issues to look at, by state", work.clone());
     registry.register("jiralake_issues", "Issues in the lake", issues.clone());
-    let metrics = Metrics { registry: Arc::new(registry), ledger, deliveries, work, issues };
+    let deletes_stopped = Gauge::default();
+    registry.register(
+        "jiralake_deletes_stopped",
+        "1 while too many disappearances have stopped the deleting; see `jiralake parked`",
+        deletes_stopped.clone(),
+    );
+    let registry = Arc::new(registry);
+    let metrics = Metrics { registry, ledger, deliveries, work, issues, deletes_stopped };
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {
-    let counts = match metrics.ledger.counts().await {
-        Ok(counts) => counts,
+    let ledger = &metrics.ledger;
+    let looked =
+        async { Ok::<_, ledger::Error>((ledger.counts().await?, ledger.breaker().await?)) };
+    let counts = match looked.await {
+        Ok((counts, breaker)) => {
+            metrics.deletes_stopped.set(i64::from(breaker.stopped_at.is_some()));
+            counts
+        }
         Err(error) => {
             tracing::error!("no metrics: {error}");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
