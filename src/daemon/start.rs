@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits};
+use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits, MediaHosts};
 use jira::id::IssueKey;
 use lake::{Layout, Raw, Style};
 use reconcile::look::Limits as LoopLimits;
@@ -138,8 +138,10 @@ fn client(
         connect_timeout: Duration::from_millis(jira.connect_timeout_ms),
         total_timeout: Duration::from_millis(jira.request_timeout_ms),
         body_bytes: usize::try_from(jira.body_bytes)?,
+        ..ClientLimits::default()
     };
-    let account = Account { base, email: email.to_owned(), token: token.clone(), limits };
+    let (email, token, media) = (email.to_owned(), token.clone(), MediaHosts::default());
+    let account = Account { base, email, token, limits, media };
     Client::new(account).context("cannot make a client for Jira")
 }
 
