@@ -7,7 +7,8 @@
 //! all that it was given to this account and not to an anonymous caller, to whom everything looks
 //! deleted. Neither errors nor `Debug` show credentials or text of a body.
 //!
-//! Must not retry or wait: the caller decides what happens next.
+//! Every call waits for its turn at the [`crate::pace`]. Must not retry: the caller decides what
+//! happens next.
 
 mod answer;
 mod ask;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::pace::{AccountId, Pace, Priority};
 pub use crate::payload::FieldId;
 pub use answer::Answer;
 pub use attachment::{Download, MediaPlace};
@@ -94,11 +96,13 @@ impl Default for Limits {
     }
 }
 
-/// Asks Jira as one account. Cheap to clone; clones share connections and what is known of the
-/// account.
+/// Asks Jira as one account. Cheap to clone; clones share connections, the pace and what is known of
+/// the account.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// With which its calls wait for their turn.
+    priority: Priority,
 }
 
 struct Inner {
@@ -106,16 +110,24 @@ struct Inner {
     http: reqwest::Client,
     /// For attachments, which may take long and must come as they are stored.
     media: reqwest::Client,
+    pace: Pace,
+    /// Who asks, as the pace counts it.
+    account_id: AccountId,
     /// The `X-AAccountId` that `/myself` was answered with. While it is known, an answer without it
     /// was given to somebody else.
     answered_to: Mutex<Option<HeaderValue>>,
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent. Fails when the credentials cannot be used at all (empty,
+    /// As [`Client::with_pace`], with a pace of its own: right for a process with one account only.
+    pub fn new(account: Account) -> Result<Self, Unusable> {
+        Self::with_pace(account, Pace::default())
+    }
+
+    /// Prepares a client that shares the pace with others; nothing is sent. Fails when the credentials cannot be used at all (empty,
     /// or an e-mail address with a colon, at which Basic authentication would cut it) or when the
     /// machine's root certificates cannot be loaded.
-    pub fn new(account: Account) -> Result<Self, Unusable> {
+    pub fn with_pace(account: Account, pace: Pace) -> Result<Self, Unusable> {
         if account.email.trim().is_empty() || account.email.contains(':') {
             return Err(Unusable::Email);
         }
@@ -137,7 +149,20 @@ impl Client {
         let http = http.build().map_err(Unusable::Transport)?;
         let media = media.build().map_err(Unusable::Transport)?;
         let answered_to = Mutex::new(None);
-        Ok(Self { inner: Arc::new(Inner { account, http, media, answered_to }) })
+        let account_id = pace.account(&format!("{} {}", account.base, account.email));
+        let inner = Inner { account, http, media, pace, account_id, answered_to };
+        Ok(Self { inner: Arc::new(inner), priority: Priority::Webhook })
+    }
+
+    /// The same client with calls of this priority; without it they are as urgent as webhooks.
+    #[must_use]
+    pub fn at(&self, priority: Priority) -> Self {
+        Self { priority, ..self.clone() }
+    }
+
+    /// The pace that this client keeps.
+    pub fn pace(&self) -> &Pace {
+        &self.inner.pace
     }
 
     /// Where this client asks.

@@ -16,9 +16,9 @@ use reqwest::{Method, Response, StatusCode};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::ask::Call;
+use super::ask::{Call, Sent};
 use super::error::{Error, Outage, Scope};
-use super::{Client, answer, throttle};
+use super::{Client, throttle};
 use crate::id::{AttachmentId, MediaId};
 
 /// Where the bytes of an attachment are, for a short while: not to be kept.
@@ -91,8 +91,10 @@ impl Client {
         let request = self.inner.media.request(Method::GET, url);
         let request = request.basic_auth(&account.email, Some(account.token.expose_secret()));
         let expected = self.answered_to();
-        let response = self.send(Call { name: "attachment_content", request }).await?;
-        match answer::check(&response, expected.as_ref()) {
+        let call = Call { name: "attachment_content", method: Method::GET, request };
+        // Its place in flight is free again with the answer: a body that follows is a download.
+        let Sent { response, checked, .. } = self.send(call, expected.as_ref()).await?;
+        match checked {
             Ok(()) => {
                 let response = plain(response)?;
                 Ok(MediaPlace { media_id: None, source: Source::Jira(response) })

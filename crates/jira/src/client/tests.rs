@@ -4,6 +4,7 @@ mod attachments;
 mod bodies;
 mod bulk;
 mod checks;
+mod pauses;
 mod requests;
 mod search;
 mod secrets;
