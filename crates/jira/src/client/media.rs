@@ -143,11 +143,10 @@ mod tests {
 
     #[test]
     fn only_this_machine_may_be_asked_without_tls() {
-        let hosts = MediaHosts::new(["http://127.0.0.1:8080", "media.example.com"]).unwrap();
-        assert!(locate(&hosts, "http://127.0.0.1:8080/file/x/binary").is_ok());
+        let hosts = MediaHosts::new(["http://127.0.0.1:808", "media.example.com"]).unwrap();
+        assert!(locate(&hosts, "http://127.0.0.1:808/file/x/binary").is_ok());
         assert!(locate(&hosts, "https://media.example.com/file/x/binary").is_ok());
-        assert!(locate(&hosts, "http://127.0.0.1:8081/file/x/binary").is_err());
-        assert!(locate(&hosts, "http://127.0.0.1:80800/file/x/binary").is_err());
+        assert!(locate(&hosts, "http://127.0.0.1:8080/file/x/binary").is_err());
         assert!(locate(&hosts, "https://api.media.atlassian.com/file/x/binary").is_err());
         for bad in ["http://media.example.com", "file:///", "https://a@b.example", ""] {
             assert!(MediaHosts::new([bad]).is_err(), "{bad}");

@@ -82,7 +82,7 @@ async fn the_limit_of_one_issue_and_failures_hold_nobody_back() {
 }
 
 #[tokio::test]
-async fn clients_of_one_pace_share_its_buckets_and_not_their_places() {
+async fn clients_of_one_pace_share_its_buckets() {
     let stub = Stub::always(200, &[JSON], "[]").await;
     let pace = Pace::new(Rates { in_flight: 1, ..Rates::default() });
     let ada = account(&stub.origin, Limits::default());
