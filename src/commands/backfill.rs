@@ -3,7 +3,7 @@
 use std::time::Instant as Stopwatch;
 
 use clap::Args;
-use jira::client::Priority;
+use jira::pace::Priority;
 use ledger::Source;
 use reconcile::backfill::{Backfill, Existing, Run, Walked};
 use reconcile::walk::within;

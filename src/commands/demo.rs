@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jira::client::Priority;
+use jira::pace::Priority;
 use ledger::{Ledger, Source};
 use reconcile::backfill::{Backfill, Existing, Run};
 use sim::Sim;

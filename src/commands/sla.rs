@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use jira::client::{FieldId, Priority};
+use jira::client::FieldId;
+use jira::pace::Priority;
 use jira::time::Clock;
 use lake::{Lake, Lock, Mapping};
 use ledger::Clocks;

@@ -38,6 +38,7 @@ pub(crate) struct Jira {
     pub(crate) connect_timeout_ms: u64,
     pub(crate) request_timeout_ms: u64,
     pub(crate) body_bytes: u64,
+    pub(crate) rate_percent: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use jira::client::{FieldId, Priority};
+use jira::client::FieldId;
+use jira::pace::Priority;
 use lake::Lake;
 use ledger::Clocks;
 use reconcile::Error;

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits};
+use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits, MediaHosts};
 use jira::id::IssueKey;
+use jira::pace::{Pace, Rates};
 use jira::time::Clock;
 use lake::{Layout, Raw, Style};
 use ledger::Ledger;
@@ -36,6 +37,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         ("webhook.header-timeout-ms", webhook.header_timeout_ms),
         ("webhook.body-timeout-ms", webhook.body_timeout_ms),
         ("webhook.keep-days", webhook.keep_days.into()),
+        ("jira.rate-percent", jira.rate_percent.into()),
         ("reconcile.workers", loop_.workers.into()),
         ("reconcile.parallel", loop_.parallel.into()),
         ("reconcile.commit-issues", loop_.commit_issues.into()),
@@ -92,8 +94,11 @@ pub(crate) fn accounts(settings: &Settings) -> anyhow::Result<(Client, Option<Cl
     required("jira.domain", "JIRA_DOMAIN", &jira.domain)?;
     required("jira.email", "JIRA_EMAIL", &jira.email)?;
     required("jira.api-token", "JIRA_API_TOKEN", jira.api_token.expose_secret())?;
+    // Jira counts all accounts of a site together, so they share one pace.
+    let rates = Rates { percent: jira.rate_percent, ..Rates::default() };
+    let pace = Pace::new(rates);
     let base = if jira.gateway { gateway(settings)? } else { site(settings)? };
-    let main = client(settings, base, &jira.email, &jira.api_token)?;
+    let main = client(settings, &pace, base, (&jira.email, &jira.api_token))?;
     let sla = &settings.sla;
     if sla.email.is_empty() && sla.api_token.expose_secret().is_empty() {
         return Ok((main, None));
@@ -102,7 +107,7 @@ pub(crate) fn accounts(settings: &Settings) -> anyhow::Result<(Client, Option<Cl
     required("sla.api-token", "JIRA_SLA_API_TOKEN", sla.api_token.expose_secret())?;
     // The scoped tokens of service accounts work at the gateway only.
     let base = if jira.cloud_id.is_empty() { site(settings)? } else { gateway(settings)? };
-    Ok((main, Some(client(settings, base, &sla.email, &sla.api_token)?)))
+    Ok((main, Some(client(settings, &pace, base, (&sla.email, &sla.api_token))?)))
 }
 
 fn required(key: &str, name: &str, value: &str) -> anyhow::Result<()> {
@@ -132,18 +137,20 @@ fn gateway(settings: &Settings) -> anyhow::Result<BaseUrl> {
 
 fn client(
     settings: &Settings,
+    pace: &Pace,
     base: BaseUrl,
-    email: &str,
-    token: &SecretString,
+    (email, token): (&str, &SecretString),
 ) -> anyhow::Result<Client> {
     let jira = &settings.jira;
     let limits = ClientLimits {
         connect_timeout: Duration::from_millis(jira.connect_timeout_ms),
         total_timeout: Duration::from_millis(jira.request_timeout_ms),
         body_bytes: usize::try_from(jira.body_bytes)?,
+        ..ClientLimits::default()
     };
-    let account = Account { base, email: email.to_owned(), token: token.clone(), limits };
-    Client::new(account).context("cannot make a client for Jira")
+    let (email, token, media) = (email.to_owned(), token.clone(), MediaHosts::default());
+    let account = Account { base, email, token, limits, media };
+    Client::with_pace(account, pace.clone()).context("cannot make a client for Jira")
 }
 
 /// Where everything is.

@@ -1,19 +1,23 @@
 //! The only code that talks to Jira.
 //!
 //! Promises: the credentials go to the configured host and nowhere else (URLs are made of the base,
-//! constant paths and typed ids; redirects are not followed); every call has time-outs and every
-//! body a bound; an answer is checked before it is believed ([`Error`] says what can be wrong), above
+//! constant paths and typed ids; redirects are not followed, but for the bytes of attachments, which
+//! are fetched from allowed hosts without credentials); every call has time-outs and every body a
+//! bound; an answer is checked before it is believed ([`Error`] says what can be wrong), above
 //! all that it was given to this account and not to an anonymous caller, to whom everything looks
 //! deleted. Neither errors nor `Debug` show credentials or text of a body.
 //!
-//! Must not retry or wait: the caller decides what happens next.
+//! Every call waits for its turn at the [`crate::pace`]. Must not retry: the caller decides what
+//! happens next.
 
 mod answer;
 mod ask;
+mod attachment;
 mod base;
 mod bulk;
 mod calls;
 mod error;
+mod media;
 mod query;
 mod search;
 mod site;
@@ -26,12 +30,15 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::pace::{AccountId, Pace, Priority};
 pub use crate::payload::FieldId;
 pub use answer::Answer;
+pub use attachment::{Download, MediaPlace};
 pub use base::{BadBaseUrl, BaseUrl};
 pub use bulk::{BULK_CHANGELOGS, BULK_ISSUES};
 pub use calls::Identity;
 pub use error::{Error, Outage, Scope, Unusable};
+pub use media::MediaHosts;
 pub use query::{Fields, History, IssueQuery};
 
 const USER_AGENT: &str = concat!("jiralake/", env!("CARGO_PKG_VERSION"));
@@ -50,14 +57,17 @@ pub struct Account {
     pub token: SecretString,
     /// How long and how much.
     pub limits: Limits,
+    /// Where attachments may be downloaded from.
+    pub media: MediaHosts,
 }
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { base, email: _, token: _, limits } = self;
+        let Self { base, email: _, token: _, limits, media } = self;
         f.debug_struct("Account")
             .field("base", base)
             .field("limits", limits)
+            .field("media", media)
             .finish_non_exhaustive()
     }
 }
@@ -67,8 +77,10 @@ impl fmt::Debug for Account {
 pub struct Limits {
     /// For reaching the host.
     pub connect_timeout: Duration,
-    /// For the whole call, the last byte of the body included.
+    /// For the whole call, the last byte of the body included; not for downloads.
     pub total_timeout: Duration,
+    /// For each piece of a download.
+    pub idle_timeout: Duration,
     /// For a body, counted after decompression.
     pub body_bytes: usize,
 }
@@ -78,31 +90,44 @@ impl Default for Limits {
         Self {
             connect_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(30),
             body_bytes: 64 * 1024 * 1024,
         }
     }
 }
 
-/// Asks Jira as one account. Cheap to clone; clones share connections and what is known of the
-/// account.
+/// Asks Jira as one account. Cheap to clone; clones share connections, the pace and what is known of
+/// the account.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// With which its calls wait for their turn.
+    priority: Priority,
 }
 
 struct Inner {
     account: Account,
     http: reqwest::Client,
+    /// For attachments, which may take long and must come as they are stored.
+    media: reqwest::Client,
+    pace: Pace,
+    /// Who asks, as the pace counts it.
+    account_id: AccountId,
     /// The `X-AAccountId` that `/myself` was answered with. While it is known, an answer without it
     /// was given to somebody else.
     answered_to: Mutex<Option<HeaderValue>>,
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent. Fails when the credentials cannot be used at all (empty,
+    /// As [`Client::with_pace`], with a pace of its own: right for a process with one account only.
+    pub fn new(account: Account) -> Result<Self, Unusable> {
+        Self::with_pace(account, Pace::default())
+    }
+
+    /// Prepares a client that shares the pace with others; nothing is sent. Fails when the credentials cannot be used at all (empty,
     /// or an e-mail address with a colon, at which Basic authentication would cut it) or when the
     /// machine's root certificates cannot be loaded.
-    pub fn new(account: Account) -> Result<Self, Unusable> {
+    pub fn with_pace(account: Account, pace: Pace) -> Result<Self, Unusable> {
         if account.email.trim().is_empty() || account.email.contains(':') {
             return Err(Unusable::Email);
         }
@@ -111,26 +136,33 @@ impl Client {
         }
         // Whoever was first has installed the same provider: an error here only says so.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let Limits { connect_timeout, total_timeout, body_bytes: _ } = account.limits;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
+        let Limits { total_timeout, idle_timeout, .. } = account.limits;
+        let http = transport(&account)
             .default_headers(HeaderMap::from_iter([
                 (ACCEPT, HeaderValue::from_static("application/json")),
                 (ACCEPT_LANGUAGE, HeaderValue::from_static("en")),
                 (FORCE_LANGUAGE, HeaderValue::from_static("true")),
             ]))
-            .connect_timeout(connect_timeout)
             .timeout(total_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
             .gzip(true);
-        if account.base.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(Unusable::Transport)?;
+        let media = transport(&account).read_timeout(idle_timeout).gzip(false);
+        let http = http.build().map_err(Unusable::Transport)?;
+        let media = media.build().map_err(Unusable::Transport)?;
         let answered_to = Mutex::new(None);
-        Ok(Self { inner: Arc::new(Inner { account, http, answered_to }) })
+        let account_id = pace.account(&format!("{} {}", account.base, account.email));
+        let inner = Inner { account, http, media, pace, account_id, answered_to };
+        Ok(Self { inner: Arc::new(inner), priority: Priority::Webhook })
+    }
+
+    /// The same client with calls of this priority; without it they are as urgent as webhooks.
+    #[must_use]
+    pub fn at(&self, priority: Priority) -> Self {
+        Self { priority, ..self.clone() }
+    }
+
+    /// The pace that this client keeps.
+    pub fn pace(&self) -> &Pace {
+        &self.inner.pace
     }
 
     /// Where this client asks.
@@ -153,27 +185,15 @@ impl fmt::Debug for Client {
     }
 }
 
-/// How urgent a request is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// Jira told us.
-    Webhook,
-    /// A person asked.
-    Person,
-    /// Clocks run.
-    Sla,
-    /// Looking for changes.
-    Sweep,
-    /// The first copy.
-    Backfill,
-}
-
-impl Client {
-    /// The same, asking with this urgency.
-    #[must_use]
-    pub fn at(&self, _priority: Priority) -> Self {
-        self.clone()
-    }
+/// What all requests have in common.
+fn transport(account: &Account) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(account.limits.connect_timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    if account.base.is_loopback() { builder.no_proxy() } else { builder }
 }
 
 #[cfg(test)]

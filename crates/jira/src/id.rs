@@ -50,17 +50,74 @@ impl FromStr for IssueId {
 
     /// Decimal digits only (no sign, no blanks, no leading zero), so that equal ids are equal texts.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-        match text.parse() {
-            Ok(id) if digits => Self::new(id),
-            _ => Err(Malformed("issue id")),
-        }
+        decimal(text).map(Self).ok_or(Malformed("issue id"))
     }
 }
 
 impl fmt::Display for IssueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The numeric id of an attachment: never changes, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttachmentId(i64);
+
+impl AttachmentId {
+    /// From a number; ids are positive.
+    pub fn new(id: i64) -> Result<Self, Malformed> {
+        if id > 0 { Ok(Self(id)) } else { Err(Malformed("attachment id")) }
+    }
+
+    /// The number, for databases.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for AttachmentId {
+    type Err = Malformed;
+
+    /// As [`IssueId`]: decimal digits only.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        decimal(text).map(Self).ok_or(Malformed("attachment id"))
+    }
+}
+
+impl fmt::Display for AttachmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The id by which texts show a file: a UUID of the media host, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaId(Box<str>);
+
+impl MediaId {
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for MediaId {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let lengths = text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+        if lengths && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
+            Ok(Self(text.to_ascii_lowercase().into()))
+        } else {
+            Err(Malformed("media id"))
+        }
+    }
+}
+
+impl fmt::Display for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -109,6 +166,12 @@ impl fmt::Display for IssueKey {
     }
 }
 
+/// A positive number of ASCII digits, without a sign, blanks or a leading zero.
+fn decimal(text: &str) -> Option<i64> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|id| digits && *id > 0)
+}
+
 macro_rules! serde_as_text {
     ($type:ty) => {
         impl Serialize for $type {
@@ -128,6 +191,8 @@ macro_rules! serde_as_text {
 
 serde_as_text!(IssueId);
 serde_as_text!(IssueKey);
+serde_as_text!(AttachmentId);
+serde_as_text!(MediaId);
 
 /// What a hint points at: an id, or a key that still has to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,8 +259,10 @@ mod tests {
     #[test]
     fn ids_are_plain_positive_decimals() {
         assert_eq!("10021".parse::<IssueId>().map(IssueId::get), Ok(10021));
+        assert_eq!("10021".parse::<AttachmentId>().map(AttachmentId::get), Ok(10021));
         for bad in ["", "0", "-1", "+1", "01", "1 ", "١", "9223372036854775808", "1e3"] {
             assert!(bad.parse::<IssueId>().is_err(), "{bad:?}");
+            assert!(bad.parse::<AttachmentId>().is_err(), "{bad:?}");
         }
     }
 
@@ -203,5 +270,23 @@ mod tests {
     fn a_key_knows_its_project_and_number() {
         let key: IssueKey = "AB_C-42".parse().unwrap();
         assert_eq!((key.project(), key.number()), ("AB_C", 42));
+    }
+
+    #[test]
+    fn a_media_id_is_a_uuid_in_lower_case() {
+        let id = "0B5C7A2E-1111-4222-8333-abcdefabcdef".parse::<MediaId>();
+        assert_eq!(id.unwrap().as_str(), "0b5c7a2e-1111-4222-8333-abcdefabcdef");
+        for bad in [
+            "",
+            "0b5c7a2e111142228333abcdefabcdef",
+            "0b5c7a2e-1111-4222-8333-abcdefabcdeg",
+            "0b5c7a2e-1111-4222-8333-abcdefabcdef-",
+            "0b5c7a2e-1111-4222-8333-abcdefabcde",
+            "0b5c7a2-11111-4222-8333-abcdefabcdef",
+            "0b5c7a2e-1111-4222-8333-abcdefabcd/f",
+            "{0b5c7a2e-1111-4222-8333-abcdefabcdef}",
+        ] {
+            assert!(bad.parse::<MediaId>().is_err(), "{bad:?}");
+        }
     }
 }

@@ -11,4 +11,6 @@ pub mod payload;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "client")]
+pub mod pace;
+#[cfg(feature = "client")]
 pub mod page;

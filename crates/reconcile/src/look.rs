@@ -13,7 +13,7 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jira::client::Priority;
+use jira::pace::Priority;
 use jira::id::{IssueKey, Subject};
 use jira::time::Clock;
 use lake::{Change, Lake};

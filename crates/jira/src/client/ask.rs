@@ -3,6 +3,7 @@
 
 use std::time::Instant as Stopwatch;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -10,13 +11,25 @@ use tracing::debug;
 use url::Url;
 
 use super::answer::{self, Answer};
-use super::{Client, Error};
+use super::{Client, Error, Inner};
+use crate::pace::{Ask, Permit};
 use crate::payload::Page;
 
-/// One request: its name in the log, and where it goes.
+/// One request: its name in the log and for the pace, and where it goes.
 pub(super) struct Call {
     pub(super) name: &'static str,
+    pub(super) method: Method,
     pub(super) request: RequestBuilder,
+}
+
+/// A response whose body is not read yet.
+pub(super) struct Sent {
+    pub(super) response: Response,
+    /// Whether it can be believed.
+    pub(super) checked: Result<(), Error>,
+    began: Stopwatch,
+    /// A place among the requests in flight, until the body is read.
+    _place: Permit,
 }
 
 impl Client {
@@ -52,31 +65,43 @@ impl Client {
     pub(super) fn authorized(&self, name: &'static str, method: Method, url: Url) -> Call {
         let account = &self.inner.account;
         // The header is marked as sensitive there: transport logs do not show it.
-        let request = self.inner.http.request(method, url);
+        let request = self.inner.http.request(method.clone(), url);
         let request = request.basic_auth(&account.email, Some(account.token.expose_secret()));
-        Call { name, request }
+        Call { name, method, request }
     }
 
     async fn ask(&self, call: Call) -> Result<Answer, Error> {
         // Read before the call: what is learned while it runs is about later answers.
         let expected = self.answered_to();
-        let began = Stopwatch::now();
-        let response = self.send(call).await?;
-        answer::check(&response, expected.as_ref())?;
-        self.read(response, began).await
+        let sent = self.send(call, expected.as_ref()).await?;
+        self.read(sent).await
     }
 
-    pub(super) async fn send(&self, call: Call) -> Result<Response, Error> {
-        let Call { name, request } = call;
+    /// Sends a call when its turn has come and tells the pace what came of it. `expected` is the
+    /// account that must have been answered, as far as that is known.
+    pub(super) async fn send(
+        &self,
+        call: Call,
+        expected: Option<&HeaderValue>,
+    ) -> Result<Sent, Error> {
+        let Call { name, method, request } = call;
+        let Inner { pace, account_id, .. } = &*self.inner;
+        let ask = Ask { kind: (name, method), account: *account_id, priority: self.priority };
+        let place = pace.admit(ask).await?;
         let began = Stopwatch::now();
         let response = request.send().await?;
         let status = response.status().as_u16();
         let took_ms = began.elapsed().as_millis();
         debug!(call = name, status, took_ms, "jira answered {name} with {status}");
-        Ok(response)
+        let checked = answer::check(&response, expected);
+        place.tell(&checked);
+        Ok(Sent { response, checked, began, _place: place })
     }
 
-    pub(super) async fn read(&self, response: Response, began: Stopwatch) -> Result<Answer, Error> {
+    /// Reads a response that can be believed to its end.
+    pub(super) async fn read(&self, sent: Sent) -> Result<Answer, Error> {
+        let Sent { response, checked, began, _place } = sent;
+        checked?;
         let date = super::throttle::date(response.headers());
         let json = answer::json(response, self.inner.account.limits.body_bytes).await?;
         Ok(Answer { json, took: began.elapsed(), date })

@@ -80,7 +80,7 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
-fn origin(text: &str) -> Result<Url, BadBaseUrl> {
+pub(super) fn origin(text: &str) -> Result<Url, BadBaseUrl> {
     // The parser would drop blanks and line ends, read `\` as `/` and forget an empty user.
     if !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(BadBaseUrl("only visible ASCII characters are allowed"));

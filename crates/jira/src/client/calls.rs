@@ -1,7 +1,7 @@
 //! The calls about one issue, the account and the fields, one function each. A path is made of
 //! constants and typed ids; other people's text travels in a body.
 
-use std::time::{Duration, Instant as Stopwatch};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
@@ -77,11 +77,9 @@ impl Client {
     /// is [`Error::Anonymous`].
     pub async fn identify(&self) -> Result<Identity, Error> {
         let call = self.authorized("myself", Method::GET, self.url(&["myself"]));
-        let began = Stopwatch::now();
-        let response = self.send(call).await?;
-        answer::check(&response, None)?;
-        let account = answer::account(response.headers());
-        let Answer { json, took, date } = self.read(response, began).await?;
+        let sent = self.send(call, None).await?;
+        let account = answer::account(sent.response.headers());
+        let Answer { json, took, date } = self.read(sent).await?;
         let myself = Myself::read(&json).ok_or(Error::Malformed { what: "no account id" })?;
         self.remember(account);
         Ok(Identity { myself, took, date })
@@ -112,11 +110,10 @@ impl Client {
     /// The site's cloud id. Asked at the site without credentials; the gateway does not know it.
     pub async fn tenant_info(&self) -> Result<TenantInfo, Error> {
         let url = self.base().host(&["_edge", "tenant_info"]);
-        let call = Call { name: "tenant_info", request: self.inner.http.get(url) };
-        let began = Stopwatch::now();
-        let response = self.send(call).await?;
-        answer::check(&response, None)?;
-        let answer = self.read(response, began).await?;
+        let request = self.inner.http.get(url);
+        let call = Call { name: "tenant_info", method: Method::GET, request };
+        let sent = self.send(call, None).await?;
+        let answer = self.read(sent).await?;
         TenantInfo::read(&answer.json).ok_or(Error::Malformed { what: "no cloud id" })
     }
 

@@ -1,8 +1,10 @@
 //! The client against a stub on loopback: what it sends, and what it believes.
 
+mod attachments;
 mod bodies;
 mod bulk;
 mod checks;
+mod pauses;
 mod requests;
 mod search;
 mod secrets;
@@ -17,7 +19,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use tokio::net::TcpListener;
 
-use super::{Account, BaseUrl, Client, Limits};
+use super::{Account, BaseUrl, Client, Limits, MediaHosts};
 
 const EMAIL: &str = "ada@example.com";
 const TOKEN: &str = "s3cr3t-token";
@@ -101,7 +103,8 @@ fn response(status: u16, headers: &[(&'static str, &str)], body: impl Into<Body>
 
 fn account(origin: &str, limits: Limits) -> Account {
     let base = BaseUrl::site(origin).unwrap();
-    Account { base, email: EMAIL.to_owned(), token: TOKEN.into(), limits }
+    let (email, token, media) = (EMAIL.to_owned(), TOKEN.into(), MediaHosts::default());
+    Account { base, email, token, limits, media }
 }
 
 fn client(origin: &str, limits: Limits) -> Client {

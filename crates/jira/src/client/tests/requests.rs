@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{EMAIL, JSON, Stub, TOKEN, response};
+use super::{JSON, Stub, account, response};
 use crate::client::{Account, BaseUrl, Client, Error, Fields, History, IssueQuery, Limits};
 use crate::id::{IssueId, Subject};
 use crate::time::Instant;
@@ -57,8 +57,8 @@ async fn every_request_carries_the_account_and_asks_for_english() {
 async fn the_gateway_prefixes_every_call() {
     let stub = stub(json!([])).await;
     let base = BaseUrl::gateway(&stub.origin, CLOUD_ID).unwrap();
-    let (email, token, limits) = (EMAIL.to_owned(), TOKEN.into(), Limits::default());
-    let client = Client::new(Account { base, email, token, limits }).unwrap();
+    let account = account(&stub.origin, Limits::default());
+    let client = Client::new(Account { base, ..account }).unwrap();
     client.remote_links(id()).await.unwrap();
     let path = format!("/ex/jira/{CLOUD_ID}/rest/api/3/issue/7/remotelink");
     assert_eq!(stub.last().target, path);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{EMAIL, JSON, Stub, TOKEN};
+use super::{JSON, Stub, account};
 use crate::client::{Account, BaseUrl, Client, Error, Limits};
 
 async fn stub(body: Value) -> Stub {
@@ -41,8 +41,8 @@ async fn organizations_are_the_service_desks_also_behind_the_gateway() {
     let path = "/rest/servicedeskapi/organization?start=50&limit=50";
     assert_eq!(stub.last().target, path);
     let base = BaseUrl::gateway(&stub.origin, "11111111-2222").unwrap();
-    let (email, token, limits) = (EMAIL.to_owned(), TOKEN.into(), Limits::default());
-    let client = Client::new(Account { base, email, token, limits }).unwrap();
+    let account = account(&stub.origin, Limits::default());
+    let client = Client::new(Account { base, ..account }).unwrap();
     client.organizations(50).await.unwrap();
     assert_eq!(stub.last().target, format!("/ex/jira/11111111-2222{path}"));
 }
