@@ -34,6 +34,11 @@ pub(crate) fn cycle(start: i64, breached: bool) -> Value {
     })
 }
 
+fn noted(rows: usize) -> Value {
+    json!({"fetched_at": "2026-02-03T11:06:53.000Z", "complete": true, "have": rows,
+        "total": rows, "reason": null})
+}
+
 /// A ticket with every part.
 pub(crate) fn ticket() -> Value {
     json!({
@@ -46,6 +51,9 @@ pub(crate) fn ticket() -> Value {
         "_worklogs": [{"id": "7", "author": person("bo"), "comment": doc(json!([paragraph("dug")])),
             "started": "2026-02-03T09:00:00.000+0100", "created": "2026-02-03T10:00:00.000+0100",
             "updated": "2026-02-03T10:00:00.000+0100", "timeSpentSeconds": 3600}],
+        "_source": "webhook", "_former_keys": [{"key": "OLD-2", "moved_at": null}],
+        "_parts": {"comments": noted(1), "changelog": noted(1), "worklogs": noted(1),
+            "remote_links": noted(1), "attachments": noted(2), "sla": noted(2)},
         "_media_ids": {"501": "media-a"},
         "changelog": {"startAt": 0, "total": 1, "histories": [{"id": "900",
             "author": person("ada"), "created": "2026-02-03T12:06:52.829+0100", "items": [
