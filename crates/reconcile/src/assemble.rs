@@ -71,14 +71,6 @@ pub fn assemble(fetched: Fetched, known: Option<&Value>, now: Instant) -> Result
     Ok(Assembled { id, key, json, again: report.again, leans_on_known: report.leans })
 }
 
-/// The snapshot of an issue that is proven to be gone: as it was, with the time.
-pub fn tombstone(mut known: Value, now: Instant) -> Value {
-    if let Some(json) = known.as_object_mut() {
-        json.insert("_deleted_at".into(), Value::String(now.iso()));
-    }
-    known
-}
-
 /// Collects `_parts` while the snapshot is put together.
 struct Report {
     now: Instant,

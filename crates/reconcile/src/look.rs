@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::time::{Clock, Instant};
-use lake::{Change, Keep, Lake};
+use lake::Lake;
 use ledger::{Again, Finished, IssueRecord, Ledger, Resolved, Work};
 use serde_json::{Value, json};
 use tracing::{info, warn};
-use transform::Snapshot;
+use transform::{Deletion, Reason, Snapshot};
 
 use crate::Error;
-use crate::assemble::{Assembled, assemble, tombstone};
+use crate::assemble::{Assembled, assemble};
 use crate::fetch::Fetcher;
 use crate::policy::{BackOff, Last, Next, Past, after_failure};
 
@@ -61,7 +61,7 @@ pub(crate) enum Seen {
 pub(crate) struct Ready {
     pub(crate) work: Work,
     /// `None`: there is nothing to change, only work to retire.
-    pub(crate) change: Option<Change>,
+    pub(crate) change: Option<Arc<Snapshot>>,
     pub(crate) again: Option<Again>,
     pub(crate) key: Option<IssueKey>,
     pub(crate) took: Duration,
@@ -80,7 +80,7 @@ impl Ready {
 /// What one attempt brought.
 struct Looked {
     /// `None`: nothing of this issue is kept.
-    change: Option<Change>,
+    change: Option<Arc<Snapshot>>,
     key: IssueKey,
     again: Option<Again>,
 }
@@ -157,7 +157,7 @@ impl Looker {
         made: Assembled,
         record: Option<&IssueRecord>,
         now: Instant,
-    ) -> Result<Option<Change>, Error> {
+    ) -> Result<Option<Arc<Snapshot>>, Error> {
         let projects = &self.limits.projects;
         let wanted = projects.is_empty() || projects.iter().any(|p| p == made.key.project());
         if !wanted {
@@ -168,7 +168,7 @@ impl Looker {
             };
         }
         let previous = record.map(|record| record.key.clone());
-        self.write(&made.key, made.json, previous.as_ref(), Keep::Rows).await.map(Some)
+        self.write(&made.key, made.json, previous.as_ref()).await.map(Some)
     }
 
     async fn write(
@@ -176,12 +176,11 @@ impl Looker {
         key: &IssueKey,
         json: Value,
         previous: Option<&IssueKey>,
-        keep: Keep,
-    ) -> Result<Change, Error> {
+    ) -> Result<Arc<Snapshot>, Error> {
         let bytes = serde_json::to_vec(&json).map_err(|_| Error::NotTheIssue)?;
-        let snapshot = parsed(key, json)?;
+        let snapshot = Arc::new(parsed(key, json)?);
         self.lake.write_raw(key, bytes, previous).await?;
-        Ok(Change { snapshot, keep })
+        Ok(snapshot)
     }
 
     /// The last snapshot of this very issue, if there is one.
@@ -290,27 +289,27 @@ impl Looker {
         Ok(Seen::Ready(Box::new(Ready { work, change, again: None, key, took })))
     }
 
-    /// The raw snapshot stays, with the time of the deletion; the rows leave.
-    async fn bury(&self, record: &IssueRecord, now: Instant) -> Result<Change, Error> {
+    /// The raw snapshot becomes a tombstone; the rows leave.
+    async fn bury(&self, record: &IssueRecord, now: Instant) -> Result<Arc<Snapshot>, Error> {
         let there = self.lake.read_raw(&record.key).await?;
         let foreign = there.as_ref().is_some_and(|there| there.id() != record.id);
-        let known = there.filter(|_| !foreign).map(Snapshot::into_json);
         // Without a snapshot the tombstone still says whose it is.
-        let known = known.unwrap_or_else(
-            || json!({"id": record.id.to_string(), "key": record.key.to_string(), "fields": {}}),
-        );
-        let json = tombstone(known, now);
+        let bare = || {
+            let json = json!({"id": record.id, "key": record.key, "fields": {}});
+            parsed(&record.key, json)
+        };
+        let known = there.filter(|_| !foreign).map_or_else(bare, Ok)?;
+        let tombstone = known.buried(&Deletion { at: now, evidence: None, reason: Reason::Gone });
         if foreign {
             // The key belongs to another issue by now, and so does the file.
-            return Ok(Change { snapshot: parsed(&record.key, json)?, keep: Keep::Nothing });
+            return Ok(Arc::new(tombstone));
         }
-        self.write(&record.key, json, None, Keep::Nothing).await
+        self.write(&record.key, tombstone.into_json(), None).await
     }
 }
 
-fn parsed(key: &IssueKey, json: Value) -> Result<Arc<Snapshot>, Error> {
-    let snapshot = Snapshot::from_json(json, &format!("{key}.json"));
-    snapshot.map(Arc::new).map_err(|_| Error::NotTheIssue)
+fn parsed(key: &IssueKey, json: Value) -> Result<Snapshot, Error> {
+    Snapshot::from_json(json, &format!("{key}.json")).map_err(|_| Error::NotTheIssue)
 }
 
 /// An error with its causes in one line; all of our errors' texts are constant or typed.
