@@ -151,7 +151,7 @@ fn odd_notes_cost_their_columns_and_are_never_taken_for_counts() {
         "/_parts/attachments",
         json!(5),
         "attachments",
-        json!([0, 2, false, null, "2 pending"]),
+        json!([0, 2, false, null, "1 pending, 1 failed"]),
         2,
     );
     // Five columns of five parts, and two of the attachments, which are counted.
