@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use jira::id::IssueKey;
 use jira::time::Clock;
-use lake::{Committed, Keep, Lake, Layout, Mapping, Output, Progress, Raw, Rebuilt, Tree};
+use lake::{Committed, Lake, Layout, Mapping, Output, Progress, Raw, Rebuilt, Tree};
 use ledger::Ledger;
 use serde_json::json;
 use transform::Site;
@@ -34,7 +34,7 @@ pub(crate) struct Transform {
     /// Redo the rows of this issue only
     #[arg(long, value_name = "KEY")]
     issue: Option<String>,
-    /// With --issue: the issue is gone; take its rows out
+    /// With --issue: the issue is gone; take its rows out and note it in deleted_issues
     #[arg(long, requires = "issue")]
     deleted: bool,
     /// Say what would be read and written, and write nothing
@@ -59,8 +59,11 @@ impl Transform {
             of_the_lake: self.is_of_the_lake(common, &config.settings)?,
             layout: start::layout(&config.settings),
             attachments: self.attachments_dir.clone(),
-            redo: issue.transpose()?,
-            keep: if self.deleted { Keep::Nothing } else { Keep::Rows },
+            what: match issue.transpose()? {
+                None => What::All,
+                Some(key) if self.deleted => What::Gone(key),
+                Some(key) => What::One(key),
+            },
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         if self.dry_run {
@@ -135,8 +138,14 @@ struct Task<'a> {
     of_the_lake: bool,
     layout: Layout,
     attachments: Option<PathBuf>,
-    redo: Option<IssueKey>,
-    keep: Keep,
+    what: What,
+}
+
+/// What is to be made.
+enum What {
+    All,
+    One(IssueKey),
+    Gone(IssueKey),
 }
 
 impl Task<'_> {
@@ -156,11 +165,12 @@ impl Task<'_> {
                 .with_context(|| format!("cannot open the ledger {}", path.display()))?;
             let lake =
                 Lake::open(self.layout.clone(), ledger.clone(), mapping, NAME, clock).await?;
-            let told = match &self.redo {
-                None => {
+            let told = match &self.what {
+                What::All => {
                     lake.rebuild(shown_on(report::progress(0, "transform"))).await.map(Told::All)
                 }
-                Some(key) => lake.redo(key, self.keep).await.map(Told::One),
+                What::One(key) => lake.redo(key).await.map(Told::One),
+                What::Gone(key) => lake.bury(key).await.map(Told::One),
             };
             ledger.close().await;
             return Ok(told?);
@@ -171,9 +181,10 @@ impl Task<'_> {
         }
         let output = Output { folder: self.layout.parquet.clone(), style: self.layout.style };
         let tree = Tree::open(raw, output, mapping, NAME, Clock::system()).await?;
-        let rebuilt = match &self.redo {
-            None => tree.rebuild(shown_on(report::progress(0, "transform"))).await?,
-            Some(key) => tree.redo(key, self.keep).await?,
+        let rebuilt = match &self.what {
+            What::All => tree.rebuild(shown_on(report::progress(0, "transform"))).await?,
+            What::One(key) => tree.redo(key).await?,
+            What::Gone(key) => tree.bury(key).await?,
         };
         Ok(Told::All(rebuilt))
     }

@@ -45,7 +45,7 @@ fn query(python: &PathBuf, statements: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 13] = [
     "issues",
     "comments",
     "attachments",
@@ -56,6 +56,9 @@ const TABLES: [&str; 10] = [
     "sla_cycles",
     "custom_fields",
     "media_links",
+    "key_aliases",
+    "deleted_issues",
+    "coverage",
 ];
 
 async fn reads_equal(layout: &str, pattern: &str) {

@@ -32,24 +32,6 @@ use crate::views;
 /// A commit's threads mostly wait for fsyncs, so there may be more of them than cores.
 const THREADS: usize = 8;
 
-/// What happened to an issue.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// Its raw snapshot, which is on disk already.
-    pub snapshot: Arc<Snapshot>,
-    /// What the tables keep of it.
-    pub keep: Keep,
-}
-
-/// What the tables keep of an issue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// The rows that its snapshot gives.
-    Rows,
-    /// Nothing: the issue is confirmed deleted.
-    Nothing,
-}
-
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -78,18 +60,20 @@ pub(crate) struct Prepared {
 
 /// The changed issues of one commit, and where their rows were.
 struct Batch {
-    changes: BTreeMap<IssueId, Change>,
+    changes: BTreeMap<IssueId, Arc<Snapshot>>,
     /// The month of each issue by the ledger, where that is not the month of its snapshot.
     left: BTreeSet<Month>,
     now: Instant,
 }
 
 impl Lake {
-    /// Replaces the rows of the changed issues and retires the finished work, in one transaction.
-    /// Of several changes of one issue the last counts. No changes settle the work all the same.
+    /// Replaces the rows of the changed issues by those that their snapshots give, and retires the
+    /// finished work, in one transaction. The snapshots are on disk already; a tombstone leaves
+    /// its row in `deleted_issues` and no other. Of several changes of one issue the last counts.
+    /// No changes settle the work all the same.
     pub async fn commit(
         &self,
-        changes: Vec<Change>,
+        changes: Vec<Arc<Snapshot>>,
         finished: Vec<Finished>,
     ) -> Result<Committed, Error> {
         let started = std::time::Instant::now();
@@ -108,14 +92,14 @@ impl Lake {
         Ok(Committed { commit: id, issues, files, rows, bytes, odd_values, took })
     }
 
-    async fn batch(&self, changes: Vec<Change>) -> Result<Batch, Error> {
-        let changes = changes.into_iter().map(|change| (change.snapshot.id(), change));
+    async fn batch(&self, changes: Vec<Arc<Snapshot>>) -> Result<Batch, Error> {
+        let changes = changes.into_iter().map(|snapshot| (snapshot.id(), snapshot));
         let changes = changes.collect::<BTreeMap<_, _>>();
         let mut left = BTreeSet::new();
-        for (id, change) in &changes {
+        for (id, snapshot) in &changes {
             let known = self.inner.ledger.issue(&Subject::Id(*id)).await;
             let known = known.map_err(asked("find an issue"))?;
-            left.extend(known.map(|known| known.month).filter(|m| *m != change.snapshot.month()));
+            left.extend(known.map(|known| known.month).filter(|m| *m != snapshot.month()));
         }
         Ok(Batch { changes, left, now: self.inner.clock.now() })
     }
@@ -198,10 +182,7 @@ impl Lake {
 
 impl Batch {
     fn records(&self, mapping: &Mapping) -> Vec<IssueRecord> {
-        self.changes
-            .values()
-            .map(|change| record(&change.snapshot, change.keep, (mapping, self.now)))
-            .collect()
+        self.changes.values().map(|snapshot| record(snapshot, (mapping, self.now))).collect()
     }
 }
 
@@ -222,11 +203,8 @@ impl Inner {
     ) -> Result<Vec<Job>, Error> {
         let mut by_month: BTreeMap<Month, Vec<&Snapshot>> =
             batch.left.into_iter().map(|month| (month, Vec::new())).collect();
-        for change in batch.changes.values() {
-            let of_month = by_month.entry(change.snapshot.month()).or_default();
-            if change.keep == Keep::Rows {
-                of_month.push(&change.snapshot);
-            }
+        for snapshot in batch.changes.values() {
+            by_month.entry(snapshot.month()).or_default().push(snapshot);
         }
         let mut current = catalog
             .into_iter()
@@ -296,15 +274,7 @@ impl Inner {
 }
 
 /// What the ledger keeps of an issue.
-pub(crate) fn record(
-    snapshot: &Snapshot,
-    keep: Keep,
-    (mapping, now): (&Mapping, Instant),
-) -> IssueRecord {
-    let deleted_at = match keep {
-        Keep::Rows => None,
-        Keep::Nothing => Some(snapshot.deleted_at().unwrap_or(now)),
-    };
+pub(crate) fn record(snapshot: &Snapshot, (mapping, now): (&Mapping, Instant)) -> IssueRecord {
     IssueRecord {
         id: snapshot.id(),
         key: snapshot.key().clone(),
@@ -317,7 +287,7 @@ pub(crate) fn record(
         complete: snapshot.is_complete(),
         synced_at: snapshot.synced_at().or(snapshot.updated()).unwrap_or(now),
         parts: snapshot.parts().cloned().unwrap_or_default(),
-        deleted_at,
+        deleted_at: snapshot.deleted_at(),
         raw_file: file_name(snapshot.key()),
     }
 }

@@ -30,13 +30,14 @@ mod views;
 mod verify;
 
 mod cores;
+mod whole;
 mod survey;
 mod month;
 mod rebuild;
 mod tree;
 mod redo;
 
-pub use commit::{Change, Committed, Keep};
+pub use commit::Committed;
 pub use encode::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
 pub use layout::{Layout, Style};

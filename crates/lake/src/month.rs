@@ -7,7 +7,7 @@ use jira::time::Instant;
 use ledger::IssueRecord;
 use transform::{Oddities, Snapshot};
 
-use crate::commit::{Keep, record};
+use crate::commit::record;
 use crate::cores;
 use crate::error::Error;
 use crate::mapping::{Mapping, Tables};
@@ -24,7 +24,7 @@ pub(crate) struct MonthRows {
     pub(crate) oddities: Oddities,
     /// Of every readable issue, deleted ones included.
     pub(crate) records: Vec<IssueRecord>,
-    /// How many issues gave rows.
+    /// How many issues are there; the others are gone.
     pub(crate) issues: u64,
     /// Files that could not be read after all, with the reason.
     pub(crate) unreadable: Vec<(String, String)>,
@@ -67,12 +67,9 @@ impl MonthRows {
                     continue;
                 }
             };
-            let keep = if entry.deleted { Keep::Nothing } else { Keep::Rows };
-            piece.records.push(record(&snapshot, keep, (mapping, now)));
-            if keep == Keep::Rows {
-                piece.issues += 1;
-                rows.append(&snapshot)?;
-            }
+            piece.records.push(record(&snapshot, (mapping, now)));
+            piece.issues += u64::from(snapshot.deleted_at().is_none());
+            rows.append(&snapshot)?;
         }
         (piece.tables, piece.oddities) = rows.finish()?;
         Ok(piece)
@@ -99,7 +96,7 @@ fn load(raw: &Raw, entry: &Entry) -> Result<Snapshot, String> {
         Err(error) => return Err(chain(&error)),
     };
     let found = Entry::of(&snapshot, &entry.file);
-    if (found.id, &found.month, found.deleted) == (entry.id, &entry.month, entry.deleted) {
+    if (found.id, &found.month) == (entry.id, &entry.month) {
         Ok(snapshot)
     } else {
         Err("it was replaced while the tables were being made".to_owned())

@@ -3,6 +3,7 @@
 //! Opening takes the lock, removes what crashed writes left behind (by age), makes the visible
 //! names agree with the catalog again, and rebuilds a lake whose catalog is empty although there
 //! are snapshots: without that, a first commit would put one issue in the place of a whole month.
+//! A lake that an older version made is rebuilt as well (`whole`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use jira::id::IssueKey;
 use jira::time::{Clock, Instant};
 use ledger::{CatalogFile, Ledger};
 use tokio::sync::Mutex;
-use transform::{Snapshot, Table};
+use transform::{Deletion, Snapshot, Table};
 
 use crate::durable;
 use crate::error::{Error, asked, disk};
@@ -26,6 +27,7 @@ use crate::stage::Store;
 use crate::steps::Steps;
 use crate::verify::{self, Difference};
 use crate::views;
+use crate::whole::Made;
 
 /// The store of one Jira site. Cheap to clone; the lake stays locked until the last clone is gone.
 #[derive(Clone)]
@@ -129,10 +131,10 @@ impl Lake {
         blocking(move || inner.raw.read(&key)).await
     }
 
-    /// Marks a snapshot as deleted; answers whether there was one.
-    pub async fn mark_deleted(&self, key: &IssueKey, at: Instant) -> Result<bool, Error> {
-        let (inner, key) = (Arc::clone(&self.inner), key.clone());
-        blocking(move || inner.raw.mark_deleted(&key, at)).await
+    /// Makes a snapshot a tombstone; answers whether there was one.
+    pub async fn mark_deleted(&self, key: &IssueKey, deletion: &Deletion) -> Result<bool, Error> {
+        let (inner, key, deletion) = (Arc::clone(&self.inner), key.clone(), *deletion);
+        blocking(move || inner.raw.mark_deleted(&key, &deletion)).await
     }
 
     /// Compares the catalog with the files.
@@ -149,10 +151,10 @@ impl Lake {
     async fn recover(&self) -> Result<(), Error> {
         let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
         let is_new = catalog.is_empty();
-        let was_cut_off = self.rebuild_was_cut_off().await?;
+        let is_whole = self.is_whole().await?;
         let snapshots = blocking(move || {
             let lacks = |file: &CatalogFile| !inner.store.folder.join(&file.path).is_file();
-            let has_to = is_new || was_cut_off || catalog.iter().any(lacks);
+            let has_to = is_new || !is_whole || catalog.iter().any(lacks);
             let snapshots = if has_to { inner.raw.files()?.len() } else { 0 };
             if is_new && snapshots == 0 && !publish::strays(&inner.visible, &[])?.is_empty() {
                 return Err(Error::Foreign { folder: inner.visible.folder.clone() });
@@ -171,6 +173,8 @@ impl Lake {
                 tracing::warn!(file, reason, "a raw snapshot is not readable: {file}: {reason}");
             }
             tracing::info!(issues = rebuilt.issues, "the tables are made");
+        } else if is_new {
+            self.note(Made::Whole).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! Promises: a snapshot is replaced whole and durably; absent, unreadable and present are three
 //! answers. A folder that another program filled is read as it is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use jira::id::IssueKey;
 use jira::time::Instant;
 use serde_json::value::RawValue;
-use transform::{Catalogue, Snapshot, StoredFile};
+use transform::{Catalogue, Deletion, Snapshot, StoredFile};
 
 use crate::durable;
 use crate::error::{Error, disk};
@@ -151,20 +152,28 @@ impl Raw {
         }
     }
 
-    /// Marks a snapshot as deleted; its rows are left out from then on. Answers whether there was
-    /// one. Everything else in the file stays as it is, to the byte.
-    pub fn mark_deleted(&self, key: &IssueKey, at: Instant) -> Result<bool, Error> {
+    /// Makes a snapshot a tombstone. Answers whether there was one. Everything else in the file
+    /// stays as it is, to the byte.
+    pub fn mark_deleted(&self, key: &IssueKey, deletion: &Deletion) -> Result<bool, Error> {
         let file = file_name(key);
         let Some(bytes) = self.bytes(&file)? else { return Ok(false) };
         let unreadable = |error: serde_json::Error| Error::Unreadable {
             file: file.clone(),
             reason: error.to_string(),
         };
-        let text = serde_json::to_string(&at.iso()).map_err(unreadable)?;
-        let mut members: BTreeMap<String, &RawValue> =
-            serde_json::from_slice(&bytes).map_err(unreadable)?;
-        let deleted_at = RawValue::from_string(text).map_err(unreadable)?;
-        members.insert("_deleted_at".to_owned(), &deleted_at);
+        let mut members: BTreeMap<String, Cow<'_, RawValue>> =
+            serde_json::from_slice::<BTreeMap<String, &RawValue>>(&bytes)
+                .map_err(unreadable)?
+                .into_iter()
+                .map(|(name, value)| (name, Cow::Borrowed(value)))
+                .collect();
+        for (name, value) in deletion.members() {
+            members.remove(name);
+            if let Some(value) = value {
+                let value = serde_json::value::to_raw_value(&value).map_err(unreadable)?;
+                members.insert(name.to_owned(), Cow::Owned(value));
+            }
+        }
         self.write(key, &serde_json::to_vec(&members).map_err(unreadable)?, None)?;
         Ok(true)
     }
@@ -233,6 +242,11 @@ impl Raw {
 /// The name of an issue's snapshot.
 pub(crate) fn file_name(key: &IssueKey) -> String {
     format!("{key}.json")
+}
+
+/// The error that an issue has no snapshot.
+pub(crate) fn absent(key: &IssueKey) -> Error {
+    Error::Unreadable { file: file_name(key), reason: "it is not there".to_owned() }
 }
 
 /// An error with its causes in one line, for reports.

@@ -13,16 +13,17 @@ use std::time::{Duration, Instant};
 use jira::id::{IssueId, IssueKey};
 use jira::time::Month;
 use ledger::{CatalogFile, CommitId, IssueRecord};
-use transform::{Oddities, Table};
+use transform::{Deletion, Oddities, Reason, Table};
 
-use crate::commit::{Change, Committed, Keep, Prepared};
+use crate::commit::{Committed, Prepared};
 use crate::error::{Error, asked};
 use crate::month::MonthRows;
 use crate::open::{Inner, Lake, blocking};
-use crate::raw::{chain, file_name};
+use crate::raw::{absent, chain};
 use crate::scan::Entry;
 use crate::stage::{Base, Job};
 use crate::survey::Survey;
+use crate::whole::Made;
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub enum Phase {
 /// What a rebuild did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// Issues that were read and have rows.
+    /// Issues that were read and are there; tombstones are not counted.
     pub issues: u64,
     /// Rows of each table.
     pub rows: BTreeMap<Table, u64>,
@@ -88,32 +89,7 @@ struct Task {
     current: BTreeMap<Table, CatalogFile>,
 }
 
-/// Whether a rebuild got to its end: one that was cut off is done again at the next start, as months
-/// that it did not reach are missing from a catalog that is no longer empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rebuild {
-    Running,
-    Done,
-}
-
-/// The ledger's cursor that remembers it.
-const CURSOR: &str = "lake.rebuild";
-
 impl Lake {
-    async fn note_rebuild(&self, state: Rebuild) -> Result<(), Error> {
-        let text = match state {
-            Rebuild::Running => "running",
-            Rebuild::Done => "done",
-        };
-        self.inner.ledger.set_cursor(CURSOR, text).await.map_err(asked("note a rebuild"))
-    }
-
-    /// Whether the last rebuild was cut off.
-    pub(crate) async fn rebuild_was_cut_off(&self) -> Result<bool, Error> {
-        let noted = self.inner.ledger.cursor(CURSOR).await.map_err(asked("read a cursor"))?;
-        Ok(noted.as_deref() == Some("running"))
-    }
-
     /// Makes all tables anew and refills the ledger's records of the issues.
     pub async fn rebuild(
         &self,
@@ -132,7 +108,7 @@ impl Lake {
             ..Rebuilt::default()
         };
         let mut done = 0;
-        self.note_rebuild(Rebuild::Running).await?;
+        self.note(Made::Partly).await?;
         for group in self.groups(survey, &catalog).await? {
             let id = self.inner.ledger.next_commit().await.map_err(asked("number a commit"))?;
             let inner = Arc::clone(&self.inner);
@@ -144,22 +120,26 @@ impl Lake {
         }
         let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
         blocking(move || inner.show(&catalog)).await?;
-        self.note_rebuild(Rebuild::Done).await?;
+        self.note(Made::Whole).await?;
         rebuilt.took = started.elapsed();
         Ok(rebuilt)
     }
 
-    /// Redoes one issue from its raw snapshot; [`Keep::Nothing`] marks the snapshot as deleted.
-    pub async fn redo(&self, key: &IssueKey, keep: Keep) -> Result<Committed, Error> {
-        if keep == Keep::Nothing {
-            self.mark_deleted(key, self.inner.clock.now()).await?;
+    /// Redoes one issue from its raw snapshot.
+    pub async fn redo(&self, key: &IssueKey) -> Result<Committed, Error> {
+        let snapshot = self.read_raw(key).await?.ok_or_else(|| absent(key))?;
+        self.commit(vec![Arc::new(snapshot)], Vec::new()).await
+    }
+
+    /// Takes one issue out because a person says that it is gone: its snapshot becomes a tombstone.
+    pub async fn bury(&self, key: &IssueKey) -> Result<Committed, Error> {
+        let snapshot = self.read_raw(key).await?.ok_or_else(|| absent(key))?;
+        if snapshot.deleted_at().is_none() {
+            let at = self.inner.clock.now();
+            let deletion = Deletion { at, evidence: None, reason: Reason::Gone };
+            self.mark_deleted(key, &deletion).await?;
         }
-        let snapshot = self.read_raw(key).await?.ok_or_else(|| Error::Unreadable {
-            file: file_name(key),
-            reason: "it is not there".to_owned(),
-        })?;
-        let keep = if snapshot.deleted_at().is_some() { Keep::Nothing } else { keep };
-        self.commit(vec![Change { snapshot: Arc::new(snapshot), keep }], Vec::new()).await
+        self.redo(key).await
     }
 
     /// Every month that has or had rows; months between which issues moved stand together.
@@ -183,10 +163,12 @@ impl Lake {
                     Some(now) if now != month => {
                         moves.insert((month.clone(), now.clone()));
                     }
-                    None if record.deleted_at.is_none() => {
+                    // Also one that is gone: its key, and with it the file, may belong to another
+                    // issue by now, and its row in `deleted_issues` is all there is of it.
+                    None => {
                         task.lost.insert(record.id);
                     }
-                    Some(_) | None => {}
+                    Some(_) => {}
                 }
             }
         }

@@ -5,19 +5,22 @@
 //! from the raw snapshots of the month, never from this issue alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Schema, TimestampMicrosecondType};
 use jira::id::{IssueId, IssueKey};
 use jira::time::Month;
-use transform::{Snapshot, Table};
+use serde_json::{Value, json};
+use transform::{Deletion, Reason, Snapshot, Table};
 
-use crate::commit::Keep;
-use crate::decode::Unfit;
+use crate::decode::{Unfit, decode};
 use crate::error::{Error, disk};
 use crate::mapping::Tables;
 use crate::month::MonthRows;
 use crate::publish;
-use crate::raw::{chain, file_name};
+use crate::raw::{absent, chain, file_name};
 use crate::rebuild::Rebuilt;
 use crate::splice::Sorted;
 use crate::survey::Survey;
@@ -34,23 +37,41 @@ struct Touched {
 
 impl Inner {
     /// Redoes the issue; answers the files and rows that were written.
-    pub(crate) fn redo(&self, key: &IssueKey, keep: Keep) -> Result<Rebuilt, Error> {
-        let started = Instant::now();
-        let snapshot = self.snapshot(key, keep)?;
-        let kept =
-            snapshot.as_ref().filter(|found| keep == Keep::Rows && found.deleted_at().is_none());
-        let touched = self.touched(key, snapshot.as_ref(), kept)?;
-        let mut rebuilt = Rebuilt { issues: u64::from(kept.is_some()), ..Rebuilt::default() };
-        let mut new = Tables::new();
-        if let Some(snapshot) = kept {
-            let mut rows = self.mapping.collector(&self.raw);
-            rows.append(snapshot)?;
-            (new, rebuilt.oddities) = rows.finish()?;
+    pub(crate) fn redo(&self, key: &IssueKey) -> Result<Rebuilt, Error> {
+        let snapshot = self.raw.read(key)?.ok_or_else(|| absent(key))?;
+        self.replace(&snapshot)
+    }
+
+    /// Takes the issue out and notes it as gone.
+    pub(crate) fn bury(&self, key: &IssueKey) -> Result<Rebuilt, Error> {
+        let known = match self.raw.read(key) {
+            // To take an issue out its key is enough: the tables know it.
+            Ok(None) | Err(Error::Unreadable { .. }) => self.in_tables(key)?,
+            known => known?,
+        };
+        let at = self.clock.now();
+        let deletion = Deletion { at, evidence: None, reason: Reason::Gone };
+        match known {
+            Some(known) if known.deleted_at().is_some() => self.replace(&known),
+            Some(known) => self.replace(&known.buried(&deletion)),
+            // Neither a file nor a row: it is taken out already.
+            None => Ok(Rebuilt::default()),
         }
+    }
+
+    /// Puts the rows of a snapshot in the place of those that the issue has.
+    fn replace(&self, snapshot: &Snapshot) -> Result<Rebuilt, Error> {
+        let started = Instant::now();
+        let touched = self.touched(snapshot)?;
+        let mut rows = self.mapping.collector(&self.raw);
+        rows.append(snapshot)?;
+        let (mut new, oddities) = rows.finish()?;
+        let issues = u64::from(snapshot.deleted_at().is_none());
+        let mut rebuilt = Rebuilt { issues, oddities, ..Rebuilt::default() };
         let mut from_raw = FromRaw { tree: self, survey: None, months: BTreeMap::new() };
         for table in publish::in_order() {
             for month in &touched.months {
-                let here = kept.is_some_and(|snapshot| snapshot.month() == *month);
+                let here = snapshot.month() == *month;
                 let rows =
                     if here { new.remove(&table).unwrap_or_default() } else { Sorted::default() };
                 self.redo_one((table, month), rows, &touched, (&mut from_raw, &mut rebuilt))?;
@@ -62,36 +83,34 @@ impl Inner {
         Ok(rebuilt)
     }
 
-    fn snapshot(&self, key: &IssueKey, keep: Keep) -> Result<Option<Snapshot>, Error> {
-        match (keep, self.raw.read(key)) {
-            (Keep::Rows, Ok(None)) => Err(Error::Unreadable {
-                file: file_name(key),
-                reason: "it is not there".to_owned(),
-            }),
-            // To take an issue out its key is enough: the tables know it.
-            (Keep::Nothing, Err(Error::Unreadable { .. })) => Ok(None),
-            (_, found) => found,
+    /// What `issues` says of the one with this key, as a snapshot. A file that cannot be read says
+    /// nothing.
+    fn in_tables(&self, key: &IssueKey) -> Result<Option<Snapshot>, Error> {
+        let wanted = Table::Issues.schema(&self.mapping.fields);
+        let names = ["issue_id", "issue_key", "summary", "project_key", "created_at"];
+        let wanted = names.iter().filter_map(|name| wanted.field_with_name(name).ok().cloned());
+        let wanted = Arc::new(Schema::new(wanted.collect::<Vec<_>>()));
+        for month in self.months()? {
+            let path = self.visible.file(Table::Issues, &month);
+            for batch in decode(&path, None, &wanted).unwrap_or_default() {
+                let found = (0..batch.num_rows()).find_map(|row| outline(&batch, row, key));
+                if let Some(found) = found {
+                    let file = file_name(key);
+                    let failed = |e| Error::Unreadable { file: file.clone(), reason: chain(&e) };
+                    return Snapshot::from_json(found, &file).map(Some).map_err(failed);
+                }
+            }
         }
+        Ok(None)
     }
 
-    fn touched(
-        &self,
-        key: &IssueKey,
-        snapshot: Option<&Snapshot>,
-        kept: Option<&Snapshot>,
-    ) -> Result<Touched, Error> {
-        let mut ids = snapshot.map(Snapshot::id).into_iter().collect::<BTreeSet<_>>();
+    fn touched(&self, snapshot: &Snapshot) -> Result<Touched, Error> {
+        let ids = BTreeSet::from([snapshot.id()]);
         let (mut months, mut broken) = (BTreeSet::new(), BTreeSet::new());
-        let by_key = snapshot.is_none();
         for month in self.months()? {
             match self.issues_of(&month) {
                 Ok(issues) => {
-                    let named = issues.into_iter().filter(|(id, of)| {
-                        ids.contains(id) || by_key && of.as_str() == key.as_str()
-                    });
-                    let named = named.map(|(id, _)| id).collect::<Vec<_>>();
-                    if !named.is_empty() {
-                        ids.extend(named);
+                    if issues.iter().any(|(id, _)| ids.contains(id)) {
                         months.insert(month);
                     }
                 }
@@ -101,9 +120,8 @@ impl Inner {
                 }
             }
         }
-        if let Some(month) = kept.map(Snapshot::month)
-            && !months.contains(&month)
-        {
+        let month = snapshot.month();
+        if !months.contains(&month) {
             if !self.visible.file(Table::Issues, &month).is_file() {
                 broken.insert(month.clone());
             }
@@ -150,6 +168,24 @@ impl Inner {
         *rebuilt.rows.entry(table).or_default() += rows.rows() as u64;
         Ok(())
     }
+}
+
+/// A row of `issues` as the snapshot that it came from would have it, when it has this key.
+fn outline(batch: &RecordBatch, row: usize, key: &IssueKey) -> Option<Value> {
+    let text = |name: &str| {
+        let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+        column.is_valid(row).then(|| column.value(row))
+    };
+    if text("issue_key")? != key.as_str() {
+        return None;
+    }
+    let created = batch.column_by_name("created_at")?;
+    let created = created.as_primitive_opt::<TimestampMicrosecondType>()?;
+    let created = created.is_valid(row).then(|| created.value(row).div_euclid(1000));
+    let created = created.and_then(jira::time::Instant::from_millis).map(jira::time::Instant::iso);
+    Some(json!({"id": text("issue_id")?, "key": key, "fields": {
+        "summary": text("summary"), "project": {"key": text("project_key")}, "created": created,
+    }}))
 }
 
 /// Months made from raw, surveyed when the first one is needed.

@@ -2,19 +2,21 @@
 //!
 //! The ledger says which issues the month has. Each needs its snapshot: one that is missing,
 //! unreadable or of another issue stops the commit and is named, because leaving its rows out would
-//! be taking the unreadable for empty.
+//! be taking the unreadable for empty. An issue that is gone is needed for `deleted_issues` only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jira::id::IssueId;
 use ledger::{CommitId, IssueRecord};
+use serde_json::json;
+use transform::{Deletion, Reason, Snapshot, Table};
 
 use crate::commit::Prepared;
 use crate::error::{Error, asked};
 use crate::mapping::Tables;
 use crate::open::{Inner, Lake, blocking};
-use crate::raw::file_name;
+use crate::raw::{chain, file_name};
 use crate::stage::{Base, Job};
 
 impl Lake {
@@ -28,7 +30,12 @@ impl Lake {
         let mut records = BTreeMap::new();
         for month in unfit.iter().map(|job| job.month.clone()).collect::<BTreeSet<_>>() {
             let issues = self.inner.ledger.issues_in(&month).await;
-            records.insert(month, issues.map_err(asked("list the issues of a month"))?);
+            let mut issues = issues.map_err(asked("list the issues of a month"))?;
+            let is_of_gone = |job: &Job| job.table == Table::DeletedIssues && job.month == month;
+            if !unfit.iter().any(is_of_gone) {
+                issues.retain(|record| record.deleted_at.is_none());
+            }
+            records.insert(month, issues);
         }
         let (inner, changed) = (Arc::clone(&self.inner), Arc::clone(changed));
         blocking(move || {
@@ -55,20 +62,33 @@ impl Inner {
     ) -> Result<Tables, Error> {
         let mut rows = self.mapping.collector(&self.raw);
         for record in records {
-            if record.deleted_at.is_some() || except.contains(&record.id) {
-                continue;
+            if !except.contains(&record.id) {
+                rows.append(&self.snapshot_of(&record)?)?;
             }
-            let file = file_name(&record.key);
-            let unreadable = |reason: &str| Error::Unreadable {
-                file: file.clone(),
-                reason: format!("{reason}, and the tables of {} need it", record.month),
-            };
-            let snapshot = self.raw.load(&file)?.ok_or_else(|| unreadable("it is not there"))?;
-            if snapshot.id() != record.id {
-                return Err(unreadable("it is of another issue"));
-            }
-            rows.append(&snapshot)?;
         }
         rows.finish().map(|(tables, _)| tables)
+    }
+
+    fn snapshot_of(&self, record: &IssueRecord) -> Result<Snapshot, Error> {
+        let file = file_name(&record.key);
+        let unreadable = |reason: &str| Error::Unreadable {
+            file: file.clone(),
+            reason: format!("{reason}, and the tables of {} need it", record.month),
+        };
+        let found = self.raw.load(&file)?;
+        let lacks = if found.is_some() { "it is of another issue" } else { "it is not there" };
+        let own = found.filter(|found| found.id() == record.id);
+        let Some(at) = record.deleted_at else {
+            return own.ok_or_else(|| unreadable(lacks));
+        };
+        let bare = || {
+            // What the ledger knows of an issue that is gone is nearly all that its row says, and
+            // its file may be another issue's by now.
+            let json = json!({"id": record.id, "key": record.key, "fields": {}});
+            Snapshot::from_json(json, &file).map_err(|error| unreadable(&chain(&error)))
+        };
+        let own = own.map_or_else(bare, Ok)?;
+        let deletion = Deletion { at, evidence: None, reason: Reason::Gone };
+        Ok(if own.deleted_at().is_some() { own } else { own.buried(&deletion) })
     }
 }

@@ -1,5 +1,5 @@
-//! A light look at a raw snapshot: which issue, which month, how new, deleted or not. No tree is
-//! built, so that a folder of any size can be surveyed.
+//! A light look at a raw snapshot: which issue, which month, how new. No tree is built, so
+//! that a folder of any size can be surveyed.
 //!
 //! What this answers and what [`Snapshot::parse`] answers must agree; where the light look does
 //! not understand a file, the full one decides.
@@ -23,7 +23,6 @@ pub(crate) struct Entry {
     pub(crate) month: Month,
     /// When it was fetched, else when Jira says it changed: the newer of two files wins.
     pub(crate) newness: Option<Instant>,
-    pub(crate) deleted: bool,
 }
 
 /// Looks at the bytes of one file; the error is the reason why it is no snapshot.
@@ -50,7 +49,6 @@ impl Entry {
             key: snapshot.key().clone(),
             month: snapshot.month(),
             newness: snapshot.synced_at().or(snapshot.updated()),
-            deleted: snapshot.deleted_at().is_some(),
         }
     }
 
@@ -66,7 +64,6 @@ struct Members {
     id: Text,
     key: Text,
     synced_at: Text,
-    deleted_at: Text,
     created: Text,
     updated: Text,
 }
@@ -81,7 +78,6 @@ impl Members {
             key: self.key.0?.parse().ok()?,
             month: Month::of(instant(self.created)),
             newness: instant(self.synced_at).or(updated),
-            deleted: instant(self.deleted_at).is_some(),
         })
     }
 }
@@ -111,7 +107,6 @@ impl<'de> Visitor<'de> for TopLevel {
                 Name::Id => found.id = map.next_value()?,
                 Name::Key => found.key = map.next_value()?,
                 Name::SyncedAt => found.synced_at = map.next_value()?,
-                Name::DeletedAt => found.deleted_at = map.next_value()?,
                 Name::Fields => {
                     let fields: Fields = map.next_value()?;
                     (found.created, found.updated) = (fields.created, fields.updated);
@@ -134,8 +129,6 @@ enum Name {
     Key,
     #[serde(rename = "_synced_at")]
     SyncedAt,
-    #[serde(rename = "_deleted_at")]
-    DeletedAt,
     #[serde(rename = "fields")]
     Fields,
     #[serde(other)]
@@ -205,13 +198,12 @@ mod tests {
         .unwrap();
         assert_eq!(found.month.to_string(), "2026-02");
         assert_eq!(found.newness.map(Instant::iso).as_deref(), Some("2026-05-01T00:00:00.000Z"));
-        assert!(!found.deleted);
         let deleted = check(
             r#"{"_deleted_at":"2026-05-02T00:00:00Z","id":"7","key":"A-1","fields":{"updated":
             "2026-04-01T00:00:00.000+0000","created":null}}"#,
         )
         .unwrap();
-        assert_eq!((deleted.month, deleted.deleted), (Month::UNKNOWN, true));
+        assert_eq!(deleted.month, Month::UNKNOWN);
         assert_eq!(deleted.newness.map(Instant::millis), Some(1_775_001_600_000));
     }
 

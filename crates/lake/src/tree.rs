@@ -16,7 +16,6 @@ use jira::id::{IssueId, IssueKey};
 use jira::time::{Clock, Month};
 use transform::Table;
 
-use crate::commit::Keep;
 use crate::cores;
 use crate::decode::{Unfit, decode};
 use crate::durable;
@@ -86,11 +85,17 @@ impl Tree {
         blocking(move || inner.rebuild(&progress)).await
     }
 
-    /// Redoes one issue from its raw snapshot, or takes its rows out. The snapshot is left as it
-    /// is: it may be another program's.
-    pub async fn redo(&self, key: &IssueKey, keep: Keep) -> Result<Rebuilt, Error> {
+    /// Redoes one issue from its raw snapshot.
+    pub async fn redo(&self, key: &IssueKey) -> Result<Rebuilt, Error> {
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
-        blocking(move || inner.redo(&key, keep)).await
+        blocking(move || inner.redo(&key)).await
+    }
+
+    /// Takes one issue out because a person says that it is gone. The snapshot is left as it is:
+    /// it may be another program's.
+    pub async fn bury(&self, key: &IssueKey) -> Result<Rebuilt, Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        blocking(move || inner.bury(&key)).await
     }
 }
 
@@ -225,9 +230,25 @@ impl Inner {
         Ok(months)
     }
 
-    /// Which issues a month holds, with their keys.
+    /// Which issues a month holds, with their keys; those that are gone are among them.
     pub(crate) fn issues_of(&self, month: &Month) -> Result<Vec<(IssueId, String)>, Unfit> {
-        let batches = decode(&self.visible.file(Table::Issues, month), None, &ids_and_keys())?;
+        let is_there = |table: &Table| self.visible.file(*table, month).is_file();
+        let mut tables = vec![Table::Issues, Table::DeletedIssues];
+        tables.retain(is_there);
+        // Every issue that is there has a row in both; where one of them is missing, so are rows.
+        let live = Table::ALL.iter().filter(|table| **table != Table::DeletedIssues);
+        if live.clone().any(is_there) && ![Table::Issues, Table::Coverage].iter().all(is_there) {
+            return Err(Unfit::Missing);
+        }
+        let mut issues = Vec::new();
+        for table in tables {
+            issues.extend(self.issues_in(table, month)?);
+        }
+        Ok(issues)
+    }
+
+    fn issues_in(&self, table: Table, month: &Month) -> Result<Vec<(IssueId, String)>, Unfit> {
+        let batches = decode(&self.visible.file(table, month), None, &ids_and_keys())?;
         let mut issues = Vec::new();
         for batch in &batches {
             let columns = batch.columns().iter().map(|column| column.as_string::<i32>());

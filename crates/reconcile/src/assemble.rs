@@ -39,15 +39,6 @@ pub struct Origin {
     pub source: &'static str,
 }
 
-/// How it is known that an issue is gone.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence {
-    /// What pointed to it: `webhook`, `census`.
-    pub found_by: Option<&'static str>,
-    /// `deleted`: Jira said so; `gone`: deleted or hidden.
-    pub reason: &'static str,
-}
-
 /// Puts the snapshot together. `known` is the last snapshot, if there was one.
 pub fn assemble(
     fetched: Fetched,
@@ -97,16 +88,6 @@ pub fn assemble(
     }
     let json = Value::Object(json);
     Ok(Assembled { id, key, json, again: report.again, leans_on_known: report.leans })
-}
-
-/// The snapshot of an issue that is proven to be gone: as it was, with the time and the evidence.
-pub fn tombstone(mut known: Value, now: Instant, evidence: Evidence) -> Value {
-    if let Some(json) = known.as_object_mut() {
-        json.insert("_deleted_at".into(), Value::String(now.iso()));
-        json.insert("_deleted_evidence".into(), json!(evidence.found_by));
-        json.insert("_deleted_reason".into(), evidence.reason.into());
-    }
-    known
 }
 
 /// Puts remote links that were fetched later into a snapshot.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jira::client::{Client, Error as JiraError, FieldId, Fields, History, IssueQuery};
-use jira::pace::Priority;
 use jira::id::{IssueId, IssueKey, Subject};
+use jira::pace::Priority;
 use jira::page::{self, Outcome, Reason, Walk};
 use serde_json::{Map, Value};
 

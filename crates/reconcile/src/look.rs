@@ -13,15 +13,16 @@ mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jira::pace::Priority;
 use jira::id::{IssueKey, Subject};
+use jira::pace::Priority;
 use jira::time::Clock;
-use lake::{Change, Lake};
+use lake::Lake;
 use ledger::{Again, Finished, Ledger, Resolved, Source, Work};
 
 use crate::Error;
 use crate::fetch::Fetcher;
 use crate::policy::BackOff;
+use transform::Snapshot;
 
 pub(crate) use keep::write;
 pub(crate) use many::Ended;
@@ -66,7 +67,7 @@ pub(crate) enum Seen {
 pub(crate) struct Ready {
     pub(crate) work: Work,
     /// `None`: there is nothing to change, only work to retire.
-    pub(crate) change: Option<Change>,
+    pub(crate) change: Option<Arc<Snapshot>>,
     pub(crate) again: Option<Again>,
     pub(crate) key: Option<IssueKey>,
     pub(crate) took: Duration,
@@ -85,7 +86,7 @@ impl Ready {
 /// What one attempt brought.
 struct Looked {
     /// `None`: nothing of this issue is kept.
-    change: Option<Change>,
+    change: Option<Arc<Snapshot>>,
     key: IssueKey,
     again: Option<Again>,
 }

@@ -13,7 +13,7 @@ use futures::future::join_all;
 use jira::client::{Client, FieldId, Fields, History};
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::time::{Clock, Instant};
-use lake::{Keep, Lake};
+use lake::Lake;
 use ledger::{Clocked, Clocks, Finished, Ledger, Source, Work};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ impl SlaPoll {
                     polled.updated += 1;
                     if run == Run::Real {
                         let moved = (&key, None);
-                        changes.push(write(&self.lake, moved, json, Keep::Rows).await?);
+                        changes.push(write(&self.lake, moved, json).await?);
                     }
                 }
                 Err(error) => {

@@ -8,10 +8,22 @@ use jira::time::Instant;
 use crate::issue::Issue;
 use crate::node::{Got, Text};
 
+/// Which issues have rows in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Those that are there.
+    Live,
+    /// Those that are gone.
+    Gone,
+}
+
 /// A table's rows and columns.
 pub(crate) trait Mapped: Sized + 'static {
     /// What a row is made from.
     type Row<'a>;
+
+    /// Issues of the other kind have no rows here.
+    const OF: Life = Life::Live;
 
     /// The columns in the order of the contract.
     const COLUMNS: &'static [Column<Self>];

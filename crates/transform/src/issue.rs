@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::column::Life;
 use crate::field::FieldMap;
 use crate::field::id::custom_number;
 use crate::field::role::Role;
@@ -46,6 +47,11 @@ impl<'a> Issue<'a> {
     ) -> Self {
         let id = snapshot.id().to_string();
         Self { snapshot, fields: snapshot.fields(), site, map, files, id }
+    }
+
+    /// Whether it is still there: the snapshot itself says so.
+    pub(crate) fn life(&self) -> Life {
+        if self.snapshot.deleted_at().is_some() { Life::Gone } else { Life::Live }
     }
 
     pub(crate) fn key(&self) -> &str {

@@ -9,17 +9,20 @@
 pub mod adf;
 pub mod redact;
 mod snapshot;
+mod deletion;
 mod field;
 mod node;
 mod order;
 mod sla;
 mod attachment;
 mod issue;
+mod stored;
 mod column;
 mod table;
 mod rows;
 
 pub use attachment::{attachment_file_name, hierarchical_path};
+pub use deletion::{Deletion, Evidence, Reason};
 pub use field::catalogue::{Catalogue, Field};
 pub use field::explain::Explained;
 pub use field::text::readable;

@@ -37,6 +37,13 @@ impl<T> Got<T> {
     }
 }
 
+impl Text<'_> {
+    /// The same, borrowed from this one.
+    pub(crate) fn borrowed(&self) -> Text<'_> {
+        Got { value: self.value.as_deref().map(Cow::Borrowed), odd: self.odd }
+    }
+}
+
 impl Got<i64> {
     /// The value, or `absent` where there was none and nothing odd.
     pub(crate) fn or(self, absent: i64) -> Self {

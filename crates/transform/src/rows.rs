@@ -10,6 +10,7 @@ use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use jira::id::IssueId;
 
+use crate::column::Life;
 use crate::field::FieldMap;
 use crate::issue::{Issue, Site, StoredFile};
 use crate::snapshot::Snapshot;
@@ -104,10 +105,14 @@ impl RowBuilders {
         Self { site, map, writers: Writers::new(), extra }
     }
 
-    /// Adds the rows of an issue. `files` are its attachments that are on disk, by attachment id.
+    /// Adds the rows of an issue: of a tombstone the one of `deleted_issues`, of any other those of
+    /// all other tables. `files` are its attachments that are on disk, by attachment id.
     pub fn append(&mut self, snapshot: &Snapshot, files: &BTreeMap<String, StoredFile>) {
         let issue = Issue::new(snapshot, &self.site, &self.map, files);
         self.writers.append(&issue);
+        if issue.life() == Life::Gone {
+            return;
+        }
         for (extra, writer) in self.map.extra().iter().zip(&mut self.extra) {
             writer.push(issue.fields.at(&extra.field).readable().as_deref());
         }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use jira::time::Instant;
 use serde_json::Value;
 
+use crate::issue::Issue;
 use crate::node::{Got, Node, Text};
 
 /// A cycle's place in the metric.
@@ -17,13 +18,20 @@ pub(crate) enum State {
     Ongoing,
 }
 
+/// The fields of an issue that are SLA metrics.
+pub(crate) fn metrics<'a>(issue: &Issue<'a>) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+    let map = issue.map;
+    let fields = issue.custom_fields().into_iter();
+    fields.filter(move |(field, value)| map.is_sla(field) || looks_like_sla(*value))
+}
+
 /// Whether there is a value at all: not NULL, and not a refusal.
 pub(crate) fn is_fetched(metric: Node<'_>) -> bool {
     metric.is_set() && !is_refused(metric)
 }
 
 /// A value that only an SLA metric has.
-pub(crate) fn looks_like_sla(metric: Node<'_>) -> bool {
+fn looks_like_sla(metric: Node<'_>) -> bool {
     matches!(metric.at("completedCycles"), Node::Is(Value::Array(_)))
 }
 

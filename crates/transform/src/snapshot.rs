@@ -2,11 +2,27 @@
 //! well-formed key. Everything else in it is read with tolerance, later.
 //!
 //! A file that is not that is [`Unreadable`]: never empty, never an issue without fields.
+//!
+//! Beside Jira's own members the writer of a snapshot adds these; another program's snapshot has
+//! none of them, and every one may be missing:
+//!
+//! - `_synced_at`: when it was fetched; `_source`: what caused that (`webhook`, `person`, `sla`,
+//!   `sweep`, `backfill`).
+//! - `_remote_links`, `_worklogs`: the complete lists that were fetched beside the issue.
+//! - `_parts`: for each of `comments`, `changelog`, `worklogs`, `remote_links`, `attachments` and
+//!   `sla` an object of `fetched_at`, `complete`, `have`, `total` and `reason`.
+//! - `_attachments`: for each attachment id an object of `state` (`stored`, `pending`, `too_large`,
+//!   `failed`), `sha256`, `media_id` and `reason`.
+//! - `_former_keys`: an array of objects of `key` and `moved_at`.
+//! - `_deleted_at`: when the issue was found to be gone. It makes the snapshot a tombstone, whose
+//!   only row is in `deleted_issues`; `_deleted_evidence` (`webhook`, `census`) and
+//!   `_deleted_reason` (`deleted`, `gone`) say how, see [`Deletion`].
 
 use jira::id::{IssueId, IssueKey};
 use jira::time::{Instant, Month};
 use serde_json::Value;
 
+use crate::deletion::{self, Deletion};
 use crate::node::Node;
 
 /// A file that holds no issue. Nothing of its content is repeated.
@@ -117,9 +133,23 @@ impl Snapshot {
         self.node().at("_synced_at").time().value
     }
 
-    /// When the issue was found to be gone.
+    /// When the issue was found to be gone: a snapshot that says so is a tombstone.
     pub fn deleted_at(&self) -> Option<Instant> {
-        self.node().at("_deleted_at").time().value
+        self.node().at(deletion::AT).time().value
+    }
+
+    /// The tombstone of this issue.
+    #[must_use]
+    pub fn buried(mut self, deletion: &Deletion) -> Self {
+        if let Value::Object(json) = &mut self.json {
+            for (name, value) in deletion.members() {
+                match value {
+                    Some(text) => json.insert(name.to_owned(), Value::from(text)),
+                    None => json.remove(name),
+                };
+            }
+        }
+        self
     }
 
     /// For each part that was fetched: how complete it is. `None` when the writer did not say.

@@ -65,9 +65,13 @@ macro_rules! tables {
                 Self { $($module: TableWriter::new(),)* }
             }
 
-            /// The issue's rows, in every table.
+            /// The issue's rows: of one that is there in every table but one, of one that is gone
+            /// in that one alone.
             pub(crate) fn append(&mut self, issue: &Issue<'_>) {
-                $(self.$module.append(issue);)*
+                let life = issue.life();
+                $(if <$module::$variant as Mapped>::OF == life {
+                    self.$module.append(issue);
+                })*
             }
 
             /// Bytes of text held so far.
@@ -99,6 +103,9 @@ tables! {
     SlaCycles sla_cycles "One cycle of one SLA metric of an issue."
     CustomFields custom_fields "A custom field of an issue that is not null."
     MediaLinks media_links "A picture or file shown inside a description or comment."
+    KeyAliases key_aliases "A former key of an issue."
+    DeletedIssues deleted_issues "An issue that is gone; it has no row in any other table."
+    Coverage coverage "How much of an issue the copy has."
 }
 
 impl Table {

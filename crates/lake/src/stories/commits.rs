@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jira::id::Subject;
+use jira::time::Instant;
 use transform::Table;
 
 use super::world::{
-    FEBRUARY, Issue, JANUARY, World, assert_rows, delete, make_old, names, put, visible_rows,
+    FEBRUARY, GONE, Issue, JANUARY, World, assert_rows, delete, make_old, names, put, visible_rows,
 };
-use crate::commit::{Change, Keep};
 use crate::error::Error;
 use crate::layout::Style;
 use crate::verify::What;
@@ -22,12 +22,12 @@ async fn changed_issues_replace_their_rows_and_no_others() {
         let mut issues =
             [Issue::new(10, JANUARY), Issue::new(9, JANUARY), Issue::new(100, FEBRUARY)];
         let first = put(&lake, &issues).await;
-        assert_eq!((first.issues, first.files), (3, 6), "issues, comments and links of two months");
+        assert_eq!((first.issues, first.files), (3, 8), "four tables of two months");
         world.assert_holds(&lake, &issues).await;
         issues[0].summary = "second".to_owned();
         issues[0].comments = 5;
         let second = put(&lake, &issues[..1]).await;
-        assert_eq!((second.issues, second.files), (1, 2), "links are what they were");
+        assert_eq!((second.issues, second.files), (1, 2), "links and coverage are what they were");
         assert!(second.commit > first.commit);
         world.assert_holds(&lake, &issues).await;
     }
@@ -61,16 +61,19 @@ async fn a_deleted_issue_leaves_and_an_empty_month_disappears() {
         let lake = world.open().await;
         let issues = [Issue::new(1, JANUARY), Issue::new(2, FEBRUARY), Issue::new(3, FEBRUARY)];
         put(&lake, &issues).await;
-        delete(&lake, &issues[0]).await;
-        world.assert_holds(&lake, &issues[1..]).await;
+        let [one, two, three] = issues;
+        delete(&lake, &one).await;
+        world.assert_holds(&lake, &[one.gone(), two.clone(), three.clone()]).await;
         assert_eq!(names(&world.path("parquet/issues")).len(), 1);
-        delete(&lake, &issues[1]).await;
-        world.assert_holds(&lake, &issues[2..]).await;
-        let record = world.ledger.issue(&Subject::Id(issues[0].id())).await.unwrap().unwrap();
-        assert!(record.deleted_at.is_some());
-        let back = put(&lake, &issues[..1]).await;
-        assert_eq!(back.files, 3, "an issue that is there again has its rows again");
-        world.assert_holds(&lake, &[issues[0].clone(), issues[2].clone()]).await;
+        delete(&lake, &two).await;
+        world.assert_holds(&lake, &[one.gone(), two.gone(), three.clone()]).await;
+        let record = world.ledger.issue(&Subject::Id(one.id())).await.unwrap().unwrap();
+        assert_eq!(record.deleted_at.map(Instant::iso).as_deref(), Some(GONE));
+        let back = put(&lake, std::slice::from_ref(&one)).await;
+        assert_eq!(back.files, 4, "an issue that is there again has its rows again");
+        world.assert_holds(&lake, &[one.clone(), two.gone(), three]).await;
+        let record = world.ledger.issue(&Subject::Id(one.id())).await.unwrap().unwrap();
+        assert_eq!(record.deleted_at, None);
     }
 }
 
@@ -84,8 +87,7 @@ async fn a_moved_issue_leaves_no_ghost() {
     crate::durable::write(&folder.join("A-1/77_x.png"), b"png").unwrap();
     let new = Issue { key: "B-5".to_owned(), ..old.clone() };
     lake.write_raw(&new.key(), new.bytes(), Some(&old.key())).await.unwrap();
-    let change = Change { snapshot: Arc::new(new.snapshot()), keep: Keep::Rows };
-    lake.commit(vec![change], Vec::new()).await.unwrap();
+    lake.commit(vec![Arc::new(new.snapshot())], Vec::new()).await.unwrap();
     world.assert_holds(&lake, &[new.clone(), Issue::new(2, JANUARY)]).await;
     assert_eq!(names(&world.path("raw/issues")), ["A-2.json", "B-5.json"]);
     assert_eq!(names(&folder), ["B-5"]);
@@ -174,8 +176,7 @@ async fn a_repair_that_lacks_a_snapshot_fails_with_its_name_and_changes_nothing(
         }
         let edited = Issue { summary: "edited".to_owned(), comments: 9, ..issues[0].clone() };
         let finished = vec![world.work(&edited).await];
-        let change = Change { snapshot: Arc::new(edited.snapshot()), keep: Keep::Rows };
-        match lake.commit(vec![change], finished).await {
+        match lake.commit(vec![Arc::new(edited.snapshot())], finished).await {
             Err(Error::Unreadable { file, .. }) => assert_eq!(file, "A-2.json"),
             other => panic!("{other:?}"),
         }
@@ -322,5 +323,5 @@ async fn columns_say_what_they_mean_and_row_groups_hold_whole_issues() {
     }
     let column = meta.row_group(0).column(0);
     assert!(column.statistics().is_some() && column.column_index_offset().is_some());
-    assert_eq!(visible_rows(&world.layout()).len(), 3);
+    assert_eq!(visible_rows(&world.layout()).len(), 4);
 }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use super::world::{FEBRUARY, Issue, JANUARY, World, put};
-use crate::commit::{Change, Keep};
 use crate::error::Error;
 use crate::layout::Style;
 use crate::steps::Step;
@@ -24,17 +23,12 @@ async fn check(style: Style, step: Step, happened: bool) {
 
     let edited = Issue { summary: "edited".to_owned(), comments: 3, ..before[0].clone() };
     let dated = Issue { created: FEBRUARY, ..before[3].clone() };
-    let deleted = before[2].clone();
+    let deleted = before[2].gone();
     let mut finished = Vec::new();
     for issue in [&edited, &dated, &deleted] {
         finished.push(world.work(issue).await);
     }
-    let change = |issue: &Issue, keep| Change { snapshot: Arc::new(issue.snapshot()), keep };
-    let changes = vec![
-        change(&edited, Keep::Rows),
-        change(&dated, Keep::Rows),
-        change(&deleted, Keep::Nothing),
-    ];
+    let changes = [&edited, &dated, &deleted].map(|issue| Arc::new(issue.snapshot())).to_vec();
     world.crash_at(Some(step));
     let crashed = lake.commit(changes, finished).await;
     assert_eq!(matches!(crashed, Err(Error::Behind { .. })), happened, "{step:?}: {crashed:?}");
@@ -43,7 +37,7 @@ async fn check(style: Style, step: Step, happened: bool) {
 
     world.crash_at(None);
     let lake = world.open().await;
-    let after = [edited, before[1].clone(), dated];
+    let after = [edited, before[1].clone(), dated, deleted];
     let wanted = if happened { &after[..] } else { &before[..] };
     world.assert_holds(&lake, wanted).await;
     assert_eq!(world.work_left().await, !happened, "{step:?}");
@@ -71,8 +65,7 @@ async fn names_that_are_behind_are_caught_up_by_the_next_commit() {
     let lake = world.open().await;
     world.crash_at(Some(Step::ChildrenVisible));
     let one = Issue::new(1, JANUARY);
-    let change = Change { snapshot: Arc::new(one.snapshot()), keep: Keep::Rows };
-    let behind = lake.commit(vec![change], Vec::new()).await;
+    let behind = lake.commit(vec![Arc::new(one.snapshot())], Vec::new()).await;
     assert!(matches!(behind, Err(Error::Behind { .. })), "{behind:?}");
     assert!(!world.path("parquet/issues/2026-01.parquet").exists());
     world.crash_at(None);
@@ -88,8 +81,7 @@ async fn a_commit_that_failed_can_be_done_again() {
     let issue = Issue::new(1, JANUARY);
     for step in [Step::Staged, Step::Stored, Step::AllStored] {
         world.crash_at(Some(step));
-        let change = Change { snapshot: Arc::new(issue.snapshot()), keep: Keep::Rows };
-        assert!(lake.commit(vec![change], Vec::new()).await.is_err());
+        assert!(lake.commit(vec![Arc::new(issue.snapshot())], Vec::new()).await.is_err());
     }
     world.crash_at(None);
     put(&lake, std::slice::from_ref(&issue)).await;

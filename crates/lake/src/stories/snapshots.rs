@@ -1,9 +1,10 @@
 //! The raw snapshots on disk.
 
 use jira::time::Instant;
-use transform::Catalogue;
+use serde_json::Value;
+use transform::{Catalogue, Deletion, Evidence, Reason};
 
-use super::world::{Issue, JANUARY, names};
+use super::world::{Issue, JANUARY, deletion, names};
 use crate::durable;
 use crate::error::Error;
 use crate::raw::Raw;
@@ -73,16 +74,21 @@ fn marking_as_deleted_leaves_everything_else_as_it_was() {
     let issue = Issue::new(1, JANUARY);
     let json = r#"{"id":"1","key":"A-1","fields":{"n":1.10,"big":123456789012345678901234567890}}"#;
     raw.write(&issue.key(), json.as_bytes(), None).unwrap();
-    for at in ["2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z"] {
+    for (at, evidence) in
+        [("2026-06-01T00:00:00Z", Some(Evidence::Census)), ("2026-07-01T00:00:00Z", None)]
+    {
         let at = Instant::parse(at).unwrap();
-        assert!(raw.mark_deleted(&issue.key(), at).unwrap());
-        assert_eq!(raw.read(&issue.key()).unwrap().unwrap().deleted_at(), Some(at));
+        let deletion = Deletion { at, evidence, reason: Reason::Gone };
+        assert!(raw.mark_deleted(&issue.key(), &deletion).unwrap());
+        let marked = raw.read(&issue.key()).unwrap().unwrap();
+        assert_eq!(marked.deleted_at(), Some(at));
+        let told = ["_deleted_evidence", "_deleted_reason"].map(|name| marked.json().get(name));
+        let wanted = [evidence.map(|e| e.as_str().into()), Some("gone".into())];
+        assert_eq!(told.map(Option::<&Value>::cloned), wanted);
     }
     let text = String::from_utf8(raw.bytes("A-1.json").unwrap().unwrap()).unwrap();
     assert!(text.contains(r#"{"n":1.10,"big":123456789012345678901234567890}"#), "{text}");
-    assert!(
-        !raw.mark_deleted(&Issue::new(2, None).key(), Instant::from_millis(0).unwrap()).unwrap()
-    );
+    assert!(!raw.mark_deleted(&Issue::new(2, None).key(), &deletion()).unwrap());
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use jira::time::Clock;
 
-use super::world::{FEBRUARY, Issue, JANUARY, assert_rows, by_turns, mapping, names, visible_rows};
-use crate::commit::Keep;
+use super::world::{
+    FEBRUARY, Issue, JANUARY, assert_rows, by_turns, deletion, mapping, names, visible_rows,
+};
 use crate::durable;
 use crate::error::Error;
 use crate::layout::{Layout, Style};
@@ -44,7 +45,8 @@ impl Folders {
     async fn try_open(&self) -> Result<Tree, Error> {
         let output = Output { folder: self.output(""), style: self.style };
         let raw = Raw::at(&self.raw()).unwrap();
-        Tree::open(raw, output, mapping(), "transform", Clock::system()).await
+        let clock = Clock::new(|| deletion().at);
+        Tree::open(raw, output, mapping(), "transform", clock).await
     }
 
     fn assert_holds(&self, issues: &[Issue]) {
@@ -70,7 +72,7 @@ async fn a_folder_of_snapshots_becomes_tables() {
         let folders = Folders::new(style, &issues);
         let tree = folders.open().await;
         let rebuilt = tree.rebuild(|_| {}).await.unwrap();
-        assert_eq!((rebuilt.issues, rebuilt.months, rebuilt.files), (150, 3, 9));
+        assert_eq!((rebuilt.issues, rebuilt.months, rebuilt.files), (150, 3, 12));
         folders.assert_holds(&issues);
         assert!(folders.output("views.sql").is_file());
         // Only the tables of months without rows go.
@@ -122,22 +124,52 @@ async fn one_issue_is_redone_in_place() {
         tree.rebuild(|_| {}).await.unwrap();
         issues[1].comments = 8;
         folders.put(&issues[1]);
-        let redone = tree.redo(&issues[1].key(), Keep::Rows).await.unwrap();
-        assert_eq!((redone.issues, redone.files), (1, 2), "links are what they were");
+        let redone = tree.redo(&issues[1].key()).await.unwrap();
+        assert_eq!((redone.issues, redone.files), (1, 2), "links and coverage are what they were");
         folders.assert_holds(&issues);
         // Out of the unknown month, with another key.
         issues[2] = Issue { key: "B-3".to_owned(), created: FEBRUARY, ..issues[2].clone() };
         std::fs::remove_file(folders.raw().join("A-3.json")).unwrap();
         folders.put(&issues[2]);
-        tree.redo(&issues[2].key(), Keep::Rows).await.unwrap();
+        tree.redo(&issues[2].key()).await.unwrap();
         folders.assert_holds(&issues);
-        // Out for good, with its snapshot and without.
-        tree.redo(&issues[0].key(), Keep::Nothing).await.unwrap();
-        std::fs::remove_file(folders.raw().join("B-3.json")).unwrap();
-        tree.redo(&issues[2].key(), Keep::Nothing).await.unwrap();
-        folders.assert_holds(&issues[1..2]);
-        assert!(tree.redo(&issues[2].key(), Keep::Rows).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn one_issue_is_taken_out_of_the_folder_and_noted_as_gone() {
+    for style in [Style::Flat, Style::Hive] {
+        let issues = [Issue::new(1, JANUARY), Issue::new(2, JANUARY), Issue::new(3, FEBRUARY)];
+        let folders = Folders::new(style, &issues);
+        let tree = folders.open().await;
+        tree.rebuild(|_| {}).await.unwrap();
+        let [one, two, three] = issues;
+        tree.bury(&one.key()).await.unwrap();
+        folders.assert_holds(&[one.gone(), two.clone(), three.clone()]);
+        // Again, by its row alone, and out of a month that is empty then.
+        tree.bury(&one.key()).await.unwrap();
+        std::fs::remove_file(folders.raw().join("A-3.json")).unwrap();
+        tree.bury(&three.key()).await.unwrap();
+        tree.bury(&three.key()).await.unwrap();
+        folders.assert_holds(&[one.gone(), two.clone(), three.gone()]);
+        assert!(tree.redo(&three.key()).await.is_err());
+        // Back, into another month.
+        let back = Issue { created: None, ..three };
+        folders.put(&back);
+        tree.redo(&back.key()).await.unwrap();
+        folders.assert_holds(&[one.gone(), two, back]);
+    }
+}
+
+#[tokio::test]
+async fn a_month_from_before_a_table_existed_is_made_whole_when_an_issue_is_redone() {
+    let issues = [Issue::new(1, JANUARY), Issue::new(2, JANUARY)];
+    let folders = Folders::new(Style::Flat, &issues);
+    let tree = folders.open().await;
+    tree.rebuild(|_| {}).await.unwrap();
+    std::fs::remove_file(folders.output("coverage/2026-01.parquet")).unwrap();
+    tree.redo(&issues[0].key()).await.unwrap();
+    folders.assert_holds(&issues);
 }
 
 #[tokio::test]
@@ -146,7 +178,7 @@ async fn redoing_one_issue_never_makes_a_month_of_it_alone() {
     let folders = Folders::new(Style::Flat, &issues);
     let tree = folders.open().await;
     // Nothing was built yet: the month of the issue is built whole.
-    tree.redo(&issues[0].key(), Keep::Rows).await.unwrap();
+    tree.redo(&issues[0].key()).await.unwrap();
     folders.assert_holds(&issues[..2]);
     tree.rebuild(|_| {}).await.unwrap();
     for table in ["issues", "comments"] {
@@ -154,10 +186,10 @@ async fn redoing_one_issue_never_makes_a_month_of_it_alone() {
     }
     issues[0].comments = 5;
     folders.put(&issues[0]);
-    tree.redo(&issues[0].key(), Keep::Rows).await.unwrap();
+    tree.redo(&issues[0].key()).await.unwrap();
     folders.assert_holds(&issues);
     std::fs::remove_file(folders.output("issues/2026-01.parquet")).unwrap();
-    tree.redo(&issues[0].key(), Keep::Rows).await.unwrap();
+    tree.redo(&issues[0].key()).await.unwrap();
     folders.assert_holds(&issues);
 }
 

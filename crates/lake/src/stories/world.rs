@@ -11,9 +11,9 @@ use jira::time::{Clock, Instant, Month};
 use ledger::{Finished, Ledger, Source};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use transform::{FieldMap, Site, Snapshot, Table};
+use transform::{Deletion, FieldMap, Reason, Site, Snapshot, Table};
 
-use crate::commit::{Change, Committed, Keep};
+use crate::commit::Committed;
 use crate::decode::decode;
 use crate::error::Error;
 use crate::layout::{Layout, Style};
@@ -31,9 +31,12 @@ pub(super) struct Issue {
     pub(super) created: Option<&'static str>,
     pub(super) summary: String,
     pub(super) comments: usize,
+    pub(super) deleted: Option<&'static str>,
 }
 
 pub(super) const JANUARY: Option<&str> = Some("2026-01-15T12:00:00.000+0100");
+/// When the tests delete.
+pub(super) const GONE: &str = "2026-06-01T00:00:00.000Z";
 pub(super) const FEBRUARY: Option<&str> = Some("2026-02-15T12:00:00.000+0100");
 
 /// A month by turns, the unknown one among them.
@@ -47,7 +50,13 @@ pub(super) fn by_turns(id: i64) -> Option<&'static str> {
 
 impl Issue {
     pub(super) fn new(id: i64, created: Option<&'static str>) -> Self {
-        Self { id, key: format!("A-{id}"), created, summary: format!("first of {id}"), comments: 2 }
+        let (key, summary) = (format!("A-{id}"), format!("first of {id}"));
+        Self { id, key, created, summary, comments: 2, deleted: None }
+    }
+
+    /// The same, gone.
+    pub(super) fn gone(&self) -> Self {
+        Self { deleted: Some(GONE), ..self.clone() }
     }
 
     pub(super) fn key(&self) -> IssueKey {
@@ -61,7 +70,7 @@ impl Issue {
                 "created": at, "updated": at, "author": {"displayName": "Ada"}})
         };
         let comments = (0..self.comments).map(comment).collect::<Vec<_>>();
-        json!({
+        let mut json = json!({
             "id": self.id.to_string(), "key": self.key, "_synced_at": "2026-05-01T00:00:00.000Z",
             "_parts": {"comments": {"complete": true}},
             "fields": {
@@ -72,7 +81,12 @@ impl Issue {
                 "issuelinks": [{"id": "5", "type": {"name": "Blocks", "outward": "blocks"},
                     "outwardIssue": {"id": "9", "key": "A-9", "fields": {}}}],
             },
-        })
+        });
+        if let Some(at) = self.deleted {
+            json["_deleted_at"] = at.into();
+            json["_deleted_reason"] = "gone".into();
+        }
+        json
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -182,17 +196,19 @@ pub(super) async fn put(lake: &Lake, issues: &[Issue]) -> Committed {
     let mut changes = Vec::new();
     for issue in issues {
         lake.write_raw(&issue.key(), issue.bytes(), None).await.unwrap();
-        changes.push(Change { snapshot: Arc::new(issue.snapshot()), keep: Keep::Rows });
+        changes.push(Arc::new(issue.snapshot()));
     }
     lake.commit(changes, Vec::new()).await.unwrap()
 }
 
 pub(super) async fn delete(lake: &Lake, issue: &Issue) -> Committed {
-    let at = Instant::parse("2026-06-01T00:00:00Z").unwrap();
-    assert!(lake.mark_deleted(&issue.key(), at).await.unwrap());
+    assert!(lake.mark_deleted(&issue.key(), &deletion()).await.unwrap());
     let snapshot = lake.read_raw(&issue.key()).await.unwrap().unwrap();
-    let change = Change { snapshot: Arc::new(snapshot), keep: Keep::Nothing };
-    lake.commit(vec![change], Vec::new()).await.unwrap()
+    lake.commit(vec![Arc::new(snapshot)], Vec::new()).await.unwrap()
+}
+
+pub(super) fn deletion() -> Deletion {
+    Deletion { at: Instant::parse(GONE).unwrap(), evidence: None, reason: Reason::Gone }
 }
 
 pub(super) fn visible_rows(layout: &Layout) -> BTreeMap<(Table, Month), Sorted> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::time::Instant;
-use lake::{Change, Keep, Lake};
+use lake::Lake;
 use ledger::{Again, IssueRecord, Source, Work};
 use serde_json::Value;
 use tracing::warn;
@@ -44,19 +44,19 @@ impl Looker {
         made: Assembled,
         record: Option<&IssueRecord>,
         now: Instant,
-    ) -> Result<Option<Change>, Error> {
+    ) -> Result<Option<Arc<Snapshot>>, Error> {
         let projects = &self.limits.projects;
         let wanted = projects.is_empty() || projects.iter().any(|p| p == made.key.project());
         if !wanted {
             // Of a project that is not kept nothing is written; an issue that moved there leaves.
             return match record.filter(|record| record.deleted_at.is_none()) {
-                Some(record) => self.bury(record, now, super::settle::NOT_KEPT).await.map(Some),
+                Some(record) => self.bury(record, now, None).await.map(Some),
                 None => Ok(None),
             };
         }
         let previous = record.map(|record| record.key.clone());
         let moved = (&made.key, previous.as_ref());
-        write(&self.lake, moved, made.json, Keep::Rows).await.map(Some)
+        write(&self.lake, moved, made.json).await.map(Some)
     }
 
     /// The last snapshot of this very issue, if there is one.
@@ -90,15 +90,13 @@ pub(crate) async fn write(
     lake: &Lake,
     (key, previous): (&IssueKey, Option<&IssueKey>),
     json: Value,
-    keep: Keep,
-) -> Result<Change, Error> {
+) -> Result<Arc<Snapshot>, Error> {
     let bytes = serde_json::to_vec(&json).map_err(|_| Error::NotTheIssue)?;
-    let snapshot = parsed(key, json)?;
+    let snapshot = Arc::new(parsed(key, json)?);
     lake.write_raw(key, bytes, previous).await?;
-    Ok(Change { snapshot, keep })
+    Ok(snapshot)
 }
 
-pub(super) fn parsed(key: &IssueKey, json: Value) -> Result<Arc<Snapshot>, Error> {
-    let snapshot = Snapshot::from_json(json, &format!("{key}.json"));
-    snapshot.map(Arc::new).map_err(|_| Error::NotTheIssue)
+pub(super) fn parsed(key: &IssueKey, json: Value) -> Result<Snapshot, Error> {
+    Snapshot::from_json(json, &format!("{key}.json")).map_err(|_| Error::NotTheIssue)
 }

@@ -4,7 +4,6 @@
 //! would have made the look more urgent). Everything else gets a whole look.
 
 use jira::id::{IssueId, Subject};
-use lake::Keep;
 use ledger::{Again, Source, Work};
 use serde_json::Value;
 
@@ -39,7 +38,7 @@ impl Looker {
             Part::Incomplete { again: Retry::Never, .. } | Part::Complete(_) => None,
         };
         fill_remote_links(&mut json, part, self.clock.now());
-        let change = write(&self.lake, (&record.key, None), json, Keep::Rows).await?;
+        let change = write(&self.lake, (&record.key, None), json).await?;
         Ok(Some(Looked { change: Some(change), key: record.key, again }))
     }
 }

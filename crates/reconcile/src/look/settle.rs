@@ -1,32 +1,22 @@
 //! After a failure: `policy` decides, this carries it out. Also how an issue is found to be gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jira::id::{IssueId, Subject};
 use jira::time::Instant;
-use lake::{Change, Keep};
 use ledger::{IssueRecord, Ledger, Verdict, Work};
 use serde_json::json;
 use tracing::{info, warn};
-use transform::Snapshot;
+use transform::{Deletion, Evidence, Reason, Snapshot};
 
 use super::keep::{parsed, write};
 use super::{Looker, Ready, Seen};
 use crate::Error;
-use crate::assemble::{Evidence, tombstone};
 use crate::policy::{Last, Next, Past, after_failure};
 
 /// Proven 404s in a row after which an issue is gone.
 const PROOFS: u32 = 2;
-
-/// Of an issue that moved into a project that is not kept.
-pub(super) const NOT_KEPT: Evidence = Evidence { found_by: None, reason: "gone" };
-
-/// Of an issue that Jira said it deleted, and that answers 404.
-const DELETED: Evidence = Evidence { found_by: Some("webhook"), reason: "deleted" };
-
-/// Of an issue that answers 404 and of which nobody said that it was deleted.
-const GONE: Evidence = Evidence { found_by: Some("census"), reason: "gone" };
 
 impl Looker {
     /// What `policy` says after a failure.
@@ -120,8 +110,8 @@ impl Looker {
             self.ledger.park(&work, reason, remedy).await?;
             return Ok(Seen::Settled);
         }
-        let evidence = if work.deleted_hint { DELETED } else { GONE };
-        let change = match self.bury(record, self.clock.now(), evidence).await {
+        let evidence = if work.deleted_hint { Evidence::Webhook } else { Evidence::Census };
+        let change = match self.bury(record, self.clock.now(), Some(evidence)).await {
             Ok(change) => Some(change),
             Err(Error::Lake(unreadable @ lake::Error::Unreadable { .. })) => {
                 let reason = format!("gone from Jira, but {}", chain(&unreadable));
@@ -136,26 +126,32 @@ impl Looker {
         Ok(Seen::Ready(Box::new(Ready { work, change, again: None, key: Some(key), took })))
     }
 
-    /// The raw snapshot stays, with the time of the deletion; the rows leave.
+    /// The raw snapshot becomes a tombstone; the rows leave. Without evidence it is not known to be
+    /// deleted: it only is not kept any more.
     pub(super) async fn bury(
         &self,
         record: &IssueRecord,
         now: Instant,
-        evidence: Evidence,
-    ) -> Result<Change, Error> {
+        evidence: Option<Evidence>,
+    ) -> Result<Arc<Snapshot>, Error> {
         let there = self.lake.read_raw(&record.key).await?;
         let foreign = there.as_ref().is_some_and(|there| there.id() != record.id);
-        let known = there.filter(|_| !foreign).map(Snapshot::into_json);
         // Without a snapshot the tombstone still says whose it is.
-        let known = known.unwrap_or_else(
-            || json!({"id": record.id.to_string(), "key": record.key.to_string(), "fields": {}}),
-        );
-        let json = tombstone(known, now, evidence);
+        let bare = || {
+            let json = json!({"id": record.id, "key": record.key, "fields": {}});
+            parsed(&record.key, json)
+        };
+        let known = there.filter(|_| !foreign).map_or_else(bare, Ok)?;
+        let reason = match evidence {
+            Some(Evidence::Webhook) => Reason::Deleted,
+            Some(Evidence::Census) | None => Reason::Gone,
+        };
+        let tombstone = known.buried(&Deletion { at: now, evidence, reason });
         if foreign {
             // The key belongs to another issue by now, and so does the file.
-            return Ok(Change { snapshot: parsed(&record.key, json)?, keep: Keep::Nothing });
+            return Ok(Arc::new(tombstone));
         }
-        write(&self.lake, (&record.key, None), json, Keep::Nothing).await
+        write(&self.lake, (&record.key, None), tombstone.into_json()).await
     }
 }
 

@@ -50,11 +50,9 @@ impl Mapped for Attachments {
             r.attachment.at("author").at("accountId").text()
         }),
         C::text("media_id", "Id by which descriptions and comments show it.", |r| r.media_id()),
-        C::text("sha256", "Checksum of the bytes on disk, in hex.", |r| {
-            r.stored.and_then(|file| file.sha256.as_deref().map(Cow::Borrowed)).into()
-        }),
+        C::text("sha256", "Checksum of the bytes on disk, in hex.", |r| r.sha256()),
         C::text("state", "Of the bytes: stored, pending, too_large or failed.", |r| {
-            known(if r.stored.is_some() { "stored" } else { "pending" })
+            r.issue.state(r.attachment).map(|state| Cow::Borrowed(state.as_str()))
         }),
     ];
 
@@ -79,7 +77,15 @@ impl Row<'_> {
     }
 
     fn media_id(&self) -> Text<'_> {
-        let id = self.attachment.at("id").id().value;
-        id.map_or(Got::NONE, |id| self.issue.at("_media_ids").at(&id).text())
+        self.issue.claim(self.attachment).at("media_id").text()
+    }
+
+    /// NULL without bytes, whatever the snapshot remembers of them.
+    fn sha256(&self) -> Text<'_> {
+        match self.stored {
+            None => Got::NONE,
+            Some(StoredFile { sha256: Some(sha256), .. }) => known(sha256),
+            Some(_) => self.issue.claim(self.attachment).at("sha256").text(),
+        }
     }
 }

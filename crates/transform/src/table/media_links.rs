@@ -1,8 +1,8 @@
 //! Pictures and files inside descriptions and comments, and the attachments that they are.
 //!
-//! A media node names a media id, which is not the attachment's id. `_media_ids` of the snapshot
-//! tells them apart for certain; else the node's alternative text is the file's name, which only
-//! counts when one attachment alone has that name.
+//! A media node names a media id, which is not the attachment's id. `_attachments` of the snapshot
+//! has the media id of those whose bytes were fetched; else the node's alternative text is the
+//! file's name. Either only counts when one attachment alone has it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -67,20 +67,23 @@ impl Mapped for MediaLinks {
 
 /// How a media node finds its attachment.
 struct Names<'a> {
-    by_media: HashMap<&'a str, &'a str>,
+    /// `None` where several attachments have that media id.
+    by_media: HashMap<&'a str, Option<&'a str>>,
     /// `None` where several attachments have that name.
     by_filename: HashMap<Cow<'a, str>, Option<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
     fn of(issue: &Issue<'a>, lost: &mut u64) -> Self {
-        let by_media = match issue.at("_media_ids") {
-            Node::Is(Value::Object(ids)) => {
-                let ids = ids.iter().filter_map(|(id, media)| Some((media.as_str()?, id.as_str())));
-                ids.collect()
+        let mut by_media = HashMap::new();
+        if let Node::Is(Value::Object(claims)) = issue.at("_attachments") {
+            for (id, claim) in claims {
+                if let Some(media) = claim.get("media_id").and_then(Value::as_str) {
+                    let id = Some(id.as_str());
+                    by_media.entry(media).and_modify(|only| *only = None).or_insert(id);
+                }
             }
-            Node::Absent | Node::Is(_) | Node::Odd => HashMap::new(),
-        };
+        }
         let mut by_filename = HashMap::new();
         for attachment in issue.fields.at("attachment").objects(lost) {
             if let (Some(name), id) = (filename(attachment), attachment.at("id").id().value) {
@@ -92,7 +95,7 @@ impl<'a> Names<'a> {
 
     fn attachment(&self, media: &MediaRef) -> Option<Cow<'a, str>> {
         if let Some(id) = self.by_media.get(media.id.as_str()) {
-            return Some(Cow::Borrowed(*id));
+            return id.map(Cow::Borrowed);
         }
         self.by_filename.get(media.alt.as_deref()?).cloned().flatten()
     }

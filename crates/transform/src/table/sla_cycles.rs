@@ -54,10 +54,7 @@ impl Mapped for SlaCycles {
 
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
-        for (field, metric) in issue.custom_fields() {
-            if !issue.map.is_sla(field) && !sla::looks_like_sla(metric) {
-                continue;
-            }
+        for (field, metric) in sla::metrics(issue) {
             let cycles = sla::cycles(metric, lost).into_iter().enumerate();
             rows.extend(cycles.map(|(at, (state, cycle))| Row {
                 issue,

@@ -42,12 +42,12 @@ impl Mapped for Worklogs {
     ];
 
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
-        let complete = issue.at("_worklogs");
-        let list = if complete.is_set() {
-            complete
-        } else {
-            issue.fields.at("worklog").at("worklogs")
-        };
-        once_each(list, lost).into_iter().map(|worklog| Row { issue, worklog }).collect()
+        once_each(list(issue), lost).into_iter().map(|worklog| Row { issue, worklog }).collect()
     }
+}
+
+/// The worklogs as they stand in the snapshot.
+pub(super) fn list<'a>(issue: &Issue<'a>) -> Node<'a> {
+    let complete = issue.at("_worklogs");
+    if complete.is_set() { complete } else { issue.fields.at("worklog").at("worklogs") }
 }

@@ -5,6 +5,7 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 use serde_json::{Value, json};
 use transform::Table;
 
+use super::gone::gone;
 use super::story::ticket;
 use super::{objects, rows};
 
@@ -81,6 +82,19 @@ proptest! {
         }
         for row in objects(&rows, Table::CustomFields) {
             prop_assert!(serde_json::from_str::<Value>(row["value_json"].as_str().unwrap()).is_ok());
+        }
+    }
+
+    #[test]
+    fn anything_in_any_place_of_a_tombstone_leaves_its_one_row(which: usize, value in anything()) {
+        let mut issue = gone();
+        let mut all = Vec::new();
+        places(&issue, "", &mut all);
+        all.retain(|place| place != "/_deleted_at");
+        *issue.pointer_mut(&all[which % all.len()]).unwrap() = value;
+        let rows = rows(&issue);
+        for (table, batch) in rows.batches() {
+            prop_assert_eq!(batch.num_rows(), usize::from(table == Table::DeletedIssues));
         }
     }
 }

@@ -59,6 +59,26 @@ const CUSTOM_FIELDS: &str = "issue_key:str issue_id:str field_id:str field_name:
 const MEDIA_LINKS: &str =
     "issue_key:str issue_id:str comment_id:str media_id:str attachment_id:str alt:str";
 
+const KEY_ALIASES: &str = "issue_id:str issue_key:str former_key:str moved_at:ts";
+
+const DELETED_ISSUES: &str = "issue_id:str issue_key:str project_key:str summary:str \
+    created_at:ts deleted_at:ts evidence:str reason:str";
+
+const COVERAGE: &str = "issue_id:str issue_key:str updated_at:ts synced_at:ts source:str \
+    comments_have:i64 comments_total:i64 comments_complete:bool comments_fetched_at:ts \
+    comments_reason:str \
+    changelog_have:i64 changelog_total:i64 changelog_complete:bool changelog_fetched_at:ts \
+    changelog_reason:str \
+    worklogs_have:i64 worklogs_total:i64 worklogs_complete:bool worklogs_fetched_at:ts \
+    worklogs_reason:str \
+    remote_links_have:i64 remote_links_total:i64 remote_links_complete:bool remote_links_fetched_at:ts \
+    remote_links_reason:str \
+    attachments_have:i64 attachments_total:i64 attachments_complete:bool attachments_fetched_at:ts \
+    attachments_reason:str \
+    sla_have:i64 sla_total:i64 sla_complete:bool sla_fetched_at:ts \
+    sla_reason:str \
+    project_key:str";
+
 fn check(table: Table, name: &str, wanted: &[&str]) {
     let map = super::map(None);
     assert_eq!(table.name(), name);
@@ -91,7 +111,10 @@ fn every_table_has_the_columns_of_the_contract_in_their_order() {
     check(Table::SlaCycles, "sla_cycles", &[SLA_CYCLES]);
     check(Table::CustomFields, "custom_fields", &[CUSTOM_FIELDS]);
     check(Table::MediaLinks, "media_links", &[MEDIA_LINKS]);
-    assert_eq!(Table::ALL.len(), 10);
+    check(Table::KeyAliases, "key_aliases", &[KEY_ALIASES]);
+    check(Table::DeletedIssues, "deleted_issues", &[DELETED_ISSUES]);
+    check(Table::Coverage, "coverage", &[COVERAGE]);
+    assert_eq!(Table::ALL.len(), 13);
 }
 
 #[test]

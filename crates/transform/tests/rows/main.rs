@@ -14,6 +14,9 @@ mod mapping;
 mod story;
 mod tolerance;
 mod tables;
+mod aliases;
+mod gone;
+mod coverage;
 mod arbitrary;
 mod real;
 

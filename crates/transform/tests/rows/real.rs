@@ -39,6 +39,7 @@ fn count(issue: &Value, counts: &mut BTreeMap<Table, usize>) {
         (Table::Worklogs, length("/fields/worklog/worklogs")),
         (Table::RemoteLinks, length("/_remote_links")),
         (Table::CustomFields, custom.count()),
+        (Table::Coverage, 1),
     ] {
         *counts.entry(table).or_default() += rows;
     }

@@ -34,6 +34,11 @@ pub(crate) fn cycle(start: i64, breached: bool) -> Value {
     })
 }
 
+fn noted(rows: usize) -> Value {
+    json!({"fetched_at": "2026-02-03T11:06:53.000Z", "complete": true, "have": rows,
+        "total": rows, "reason": null})
+}
+
 /// A ticket with every part.
 pub(crate) fn ticket() -> Value {
     json!({
@@ -46,7 +51,11 @@ pub(crate) fn ticket() -> Value {
         "_worklogs": [{"id": "7", "author": person("bo"), "comment": doc(json!([paragraph("dug")])),
             "started": "2026-02-03T09:00:00.000+0100", "created": "2026-02-03T10:00:00.000+0100",
             "updated": "2026-02-03T10:00:00.000+0100", "timeSpentSeconds": 3600}],
-        "_media_ids": {"501": "media-a"},
+        "_source": "webhook", "_former_keys": [{"key": "OLD-2", "moved_at": null}],
+        "_parts": {"comments": noted(1), "changelog": noted(1), "worklogs": noted(1),
+            "remote_links": noted(1), "attachments": noted(2), "sla": noted(2)},
+        "_attachments": {"501": {"state": "stored", "sha256": "cd", "media_id": "media-a"},
+            "502": {"state": "failed", "reason": "HTTP 500"}},
         "changelog": {"startAt": 0, "total": 1, "histories": [{"id": "900",
             "author": person("ada"), "created": "2026-02-03T12:06:52.829+0100", "items": [
                 {"field": "status", "fieldtype": "jira", "fieldId": "status", "from": "1",
@@ -211,7 +220,7 @@ fn links_and_files_lead_where_jira_says() {
             "mime_type": "text/plain", "author_email": "cy@example.com",
             "created_at": "2026-01-31T23:32:00.000Z", "content_url": "https://s/c/502",
             "thumbnail_url": null, "issue_id": "10021", "author_account_id": "acc-cy",
-            "media_id": null, "sha256": null, "state": "pending"}),
+            "media_id": null, "sha256": null, "state": "failed"}),
     ];
     assert_eq!(objects(&rows, Table::Attachments), wanted);
     let link = |comment: Value, media: &str, attachment: Value, alt: &str| {

@@ -5,9 +5,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use transform::{RowBuilders, Rows, Snapshot, Table, Unreadable, issue_ids};
+use transform::{RowBuilders, Rows, Snapshot, StoredFile, Table, Unreadable, issue_ids};
 
-use super::{column, issue, map, objects, oddities, rows, site, snapshot};
+use super::{column, issue, map, objects, oddities, rows, rows_with, site, snapshot};
 
 fn comment(id: Value, created: &str) -> Value {
     json!({"id": id, "created": created, "body": format!("{id} at {created}")})
@@ -115,15 +115,70 @@ fn the_fetched_worklogs_go_before_the_embedded_ones() {
 }
 
 #[test]
-fn media_of_a_name_that_two_files_have_is_not_guessed() {
+fn media_of_a_name_or_an_id_that_two_files_have_is_not_guessed() {
     let node = json!({"type": "media", "attrs": {"id": "m-1", "alt": "a.png"}});
     let document = json!({"type": "doc", "content": [{"type": "mediaSingle", "content": [node]}]});
     let mut issue = issue(json!({"description": document, "attachment": [
         {"id": "1", "filename": "a.png"}, {"id": "2", "filename": "a.png"}]}));
     assert_eq!(column(&rows(&issue), Table::MediaLinks, "attachment_id"), [Value::Null]);
-    issue["_media_ids"] = json!({"2": "m-1", "1": "m-2", "3": 5});
+    issue["_attachments"] = json!({"2": {"media_id": "m-1"}, "1": {"media_id": "m-2"},
+        "3": {"media_id": 5}, "4": "m-1", "5": null});
     assert_eq!(column(&rows(&issue), Table::MediaLinks, "attachment_id"), ["2"]);
     assert_eq!(column(&rows(&issue), Table::Attachments, "media_id"), ["m-2", "m-1"]);
+    issue["_attachments"]["1"]["media_id"] = json!("m-1");
+    assert_eq!(column(&rows(&issue), Table::MediaLinks, "attachment_id"), [Value::Null]);
+    issue["_attachments"] = json!(["m-1"]);
+    assert_eq!(column(&rows(&issue), Table::MediaLinks, "attachment_id"), [Value::Null]);
+}
+
+/// State, checksum, path and media id of an attachment, and how many of them were odd.
+fn bytes(claim: Value, on_disk: Option<StoredFile>) -> (Value, u64) {
+    let mut issue = issue(json!({"attachment": [{"id": 501, "filename": "a.png"}]}));
+    issue["_attachments"] = json!({"501": claim});
+    let files = on_disk.into_iter().map(|file| ("501".to_owned(), file)).collect();
+    let rows = rows_with(&issue, map(None), &files);
+    let row = objects(&rows, Table::Attachments).remove(0);
+    let names = ["state", "sha256", "local_path", "media_id"];
+    let odd = oddities(&rows).into_iter().filter(|(column, _)| column.starts_with("attachments."));
+    (names.iter().map(|name| row[*name].clone()).collect(), odd.map(|(_, count)| count).sum())
+}
+
+#[test]
+fn the_disk_decides_whether_bytes_are_stored() {
+    let file = |sha256: Option<&str>| {
+        Some(StoredFile { local_path: "a/501_a.png".into(), sha256: sha256.map(Into::into) })
+    };
+    let claim = |state: &str| json!({"state": state, "sha256": "cd", "media_id": "m"});
+    for state in ["stored", "pending", "too_large", "failed"] {
+        let wanted = json!(["stored", "cd", "a/501_a.png", "m"]);
+        assert_eq!(bytes(claim(state), file(None)), (wanted, 0), "{state}");
+    }
+    let wanted = json!(["stored", "ab", "a/501_a.png", "m"]);
+    assert_eq!(bytes(claim("stored"), file(Some("ab"))), (wanted, 0));
+    let wanted = json!(["stored", null, "a/501_a.png", null]);
+    assert_eq!(bytes(json!(null), file(None)), (wanted, 0));
+    for (claimed, state) in [
+        ("stored", "pending"),
+        ("pending", "pending"),
+        ("too_large", "too_large"),
+        ("failed", "failed"),
+    ] {
+        assert_eq!(bytes(claim(claimed), None), (json!([state, null, null, "m"]), 0), "{claimed}");
+    }
+    assert_eq!(bytes(json!({}), None), (json!(["pending", null, null, null]), 0));
+}
+
+#[test]
+fn odd_claims_cost_their_columns() {
+    let file = Some(StoredFile { local_path: "p".into(), sha256: None });
+    let pending = |media: Value| json!(["pending", null, null, media]);
+    assert_eq!(bytes(json!({"state": "lost", "media_id": "m"}), None), (pending(json!("m")), 1));
+    assert_eq!(bytes(json!({"state": 5, "media_id": "m"}), None), (pending(json!("m")), 1));
+    assert_eq!(bytes(json!({"media_id": 7}), None), (pending(json!("7")), 1));
+    assert_eq!(bytes(json!("stored"), None), (pending(Value::Null), 2));
+    let stored = |sha256: Value| json!(["stored", sha256, "p", null]);
+    assert_eq!(bytes(json!({"sha256": 7}), file.clone()), (stored(json!("7")), 1));
+    assert_eq!(bytes(json!([1]), file), (stored(Value::Null), 2));
 }
 
 #[test]

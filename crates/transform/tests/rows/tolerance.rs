@@ -32,8 +32,9 @@ fn a_value_of_another_type_becomes_null_or_its_json_text() {
     issue("summary", json!(5), json!({"summary": "5"}), &["issues.summary"]);
     issue("summary", json!(null), json!({"summary": null}), &[]);
     issue("duedate", json!({"d": 1}), json!({"due_date": r#"{"d":1}"#}), &["issues.due_date"]);
-    issue("updated", json!("soon"), json!({"updated_at": null}), &["issues.updated_at"]);
-    issue("updated", json!(1_769_900_000), json!({"updated_at": null}), &["issues.updated_at"]);
+    let updated = ["issues.updated_at", "coverage.updated_at"];
+    issue("updated", json!("soon"), json!({"updated_at": null}), &updated);
+    issue("updated", json!(1_769_900_000), json!({"updated_at": null}), &updated);
     issue(
         "status",
         json!("Done"),
