@@ -21,7 +21,7 @@ use reconcile::metrics::Metrics;
 use reconcile::run::{Applied, Loop};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 use transform::{Catalogue, Site};
 use webhook::{Debug, Door};
@@ -29,6 +29,7 @@ use webhook::{Debug, Door};
 use crate::config::Settings;
 
 pub(crate) mod start;
+pub(crate) mod notify;
 
 /// Parts that have not ended by then are cut off.
 const STOP: Duration = Duration::from_secs(9);
@@ -142,6 +143,13 @@ impl Daemon {
         let in_hand = u64::try_from(self.metrics.in_hand()).unwrap_or(0);
         let waiting = counts.work_waiting.saturating_add(counts.work_leased);
         Ok(waiting.max(counts.pending).max(in_hand))
+    }
+
+    /// Whether the parts run and the ledger may be trusted, to be asked from elsewhere.
+    pub(crate) fn pulse(&self) -> impl Fn() -> bool + use<> {
+        let ledger = self.ledger.clone();
+        let parts = [self.door.abort_handle(), self.rounds.abort_handle()];
+        move || ledger.failed().is_none() && !parts.iter().any(AbortHandle::is_finished)
     }
 
     /// Resolves when a part ended by itself, which none should.
