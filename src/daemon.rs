@@ -30,6 +30,7 @@ use crate::config::Settings;
 
 pub(crate) mod start;
 pub(crate) mod notify;
+pub(crate) mod expiry;
 
 /// Parts that have not ended by then are cut off.
 const STOP: Duration = Duration::from_secs(9);
@@ -51,6 +52,7 @@ pub(crate) struct Daemon {
     stop: watch::Sender<bool>,
     door: JoinHandle<()>,
     rounds: JoinHandle<anyhow::Result<()>>,
+    reminders: JoinHandle<()>,
 }
 
 /// Starts everything; returns once the door listens.
@@ -76,6 +78,8 @@ pub(crate) async fn run(
         debug,
     };
     let metrics = Metrics::new(&mut registry);
+    let tokens = expiry::tokens(settings)?;
+    expiry::register(&tokens, &mut registry);
     let limits = door.limits;
     let router = door
         .router()
@@ -89,6 +93,7 @@ pub(crate) async fn run(
     let door = tokio::spawn(webhook::listen(listener, router, limits, until(stopped.clone())));
     let applied = broadcast::Sender::new(1024);
     let heard = applied.subscribe();
+    let reminders = tokio::spawn(expiry::remind(tokens, clock.clone()));
     let rounds = Rounds {
         settings: settings.clone(),
         ledger: ledger.clone(),
@@ -99,7 +104,7 @@ pub(crate) async fn run(
         name,
     };
     let rounds = tokio::spawn(rounds.run(metrics.clone(), applied, stopped));
-    Ok(Daemon { address, ledger, jira, applied: heard, metrics, stop, door, rounds })
+    Ok(Daemon { address, ledger, jira, applied: heard, metrics, stop, door, rounds, reminders })
 }
 
 /// Takes settled deliveries out of the ledger when their time is over; without end.
@@ -170,6 +175,7 @@ impl Daemon {
     /// Stops the parts in order and waits for them; what is in hand is finished, within bounds.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
+        self.reminders.abort();
         let parts = async {
             self.door.await.context("the door broke off")?;
             self.rounds.await.context("the loop broke off")?
