@@ -27,6 +27,8 @@ mod start;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod real_data;
 #[cfg(test)]
 mod duckdb;
