@@ -57,6 +57,8 @@ enum Command {
     Events(commands::events::Events),
     /// Check settings, Jira, webhook, disk and clock
     Doctor(commands::doctor::Doctor),
+    /// Ask a running `serve` whether it is ready: exit code 0 if it is, 1 if not
+    Health(commands::health::Health),
     /// Show or check the settings, or print what to paste into Jira
     Config(commands::config::Show),
     /// A simulated Jira Cloud over HTTP
@@ -80,6 +82,7 @@ impl Cli {
             Command::Show(show) => show.run(&common),
             Command::Events(events) => events.run(&common),
             Command::Doctor(doctor) => doctor.run(&common),
+            Command::Health(health) => health.run(&common),
             Command::Config(config) => config.run(&common),
             Command::Sim(sim) => sim.run(),
             Command::Completions(completions) => completions.run(),

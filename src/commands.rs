@@ -11,6 +11,7 @@ pub(crate) mod transform;
 pub(crate) mod show;
 pub(crate) mod events;
 pub(crate) mod doctor;
+pub(crate) mod health;
 pub(crate) mod config;
 pub(crate) mod sim;
 pub(crate) mod completions;

@@ -21,7 +21,7 @@ use reconcile::metrics::Metrics;
 use reconcile::run::{Applied, Loop};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 use transform::{Catalogue, Site};
 use webhook::{Debug, Door};
@@ -31,6 +31,8 @@ use crate::config::Settings;
 mod alone;
 mod jobs;
 pub(crate) mod start;
+pub(crate) mod notify;
+pub(crate) mod expiry;
 
 /// Parts that have not ended by then are cut off.
 const STOP: Duration = Duration::from_secs(9);
@@ -52,6 +54,7 @@ pub(crate) struct Daemon {
     stop: watch::Sender<bool>,
     door: JoinHandle<()>,
     rounds: JoinHandle<anyhow::Result<()>>,
+    reminders: JoinHandle<()>,
 }
 
 /// Starts everything; returns once the door listens.
@@ -78,6 +81,8 @@ pub(crate) async fn run(
     };
     let metrics = Metrics::new(&mut registry);
     let job_metrics = reconcile::jobs::Metrics::new(&mut registry);
+    let tokens = expiry::tokens(settings)?;
+    expiry::register(&tokens, &mut registry);
     let limits = door.limits;
     let router = door
         .router()
@@ -91,6 +96,7 @@ pub(crate) async fn run(
     let door = tokio::spawn(webhook::listen(listener, router, limits, until(stopped.clone())));
     let applied = broadcast::Sender::new(1024);
     let heard = applied.subscribe();
+    let reminders = tokio::spawn(expiry::remind(tokens, clock.clone()));
     let rounds = Rounds {
         settings: settings.clone(),
         ledger: ledger.clone(),
@@ -103,7 +109,7 @@ pub(crate) async fn run(
         name,
     };
     let rounds = tokio::spawn(rounds.run(metrics.clone(), applied, stopped));
-    Ok(Daemon { address, ledger, jira, applied: heard, metrics, stop, door, rounds })
+    Ok(Daemon { address, ledger, jira, applied: heard, metrics, stop, door, rounds, reminders })
 }
 
 /// Takes settled deliveries out of the ledger when their time is over; without end.
@@ -151,6 +157,13 @@ impl Daemon {
         Ok(waiting.max(counts.pending).max(in_hand))
     }
 
+    /// Whether the parts run and the ledger may be trusted, to be asked from elsewhere.
+    pub(crate) fn pulse(&self) -> impl Fn() -> bool + use<> {
+        let ledger = self.ledger.clone();
+        let parts = [self.door.abort_handle(), self.rounds.abort_handle()];
+        move || ledger.failed().is_none() && !parts.iter().any(AbortHandle::is_finished)
+    }
+
     /// Resolves when a part ended by itself, which none should.
     pub(crate) async fn broken(&mut self) -> anyhow::Error {
         tokio::select! {
@@ -169,6 +182,7 @@ impl Daemon {
     /// Stops the parts in order and waits for them; what is in hand is finished, within bounds.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
+        self.reminders.abort();
         let parts = async {
             self.door.await.context("the door broke off")?;
             self.rounds.await.context("the loop broke off")?

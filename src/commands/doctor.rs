@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::cli::Common;
 use crate::config::{Config, Settings};
+use crate::daemon::expiry::{self, Left};
 use crate::daemon::start;
 use crate::exit::Done;
 use crate::report;
@@ -83,6 +84,7 @@ impl Doctor {
             }
             Err(_) => findings.add("jira", Verdict::CouldNotLook, "its settings are not complete"),
         }
+        examine_tokens(settings, findings);
         if !self.no_webhook {
             examine_webhook(settings, findings).await;
         }
@@ -147,6 +149,19 @@ async fn examine_service(service: Option<&Client>, findings: &mut Findings) {
                 format_args!("{}; {remedy}", report::causes(&error)),
             );
         }
+    }
+}
+
+/// How long the tokens are still good; a date that is none is told by the settings' check.
+fn examine_tokens(settings: &Settings, findings: &mut Findings) {
+    let now = Clock::system().now();
+    for token in expiry::tokens(settings).unwrap_or_default() {
+        let verdict = match token.left(now) {
+            Left::Unknown => Verdict::CouldNotLook,
+            Left::Enough(_) => Verdict::InOrder,
+            Left::Few(_) | Left::Nothing => Verdict::NotInOrder,
+        };
+        findings.add(token.key, verdict, token.tell(now));
     }
 }
 

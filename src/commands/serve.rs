@@ -6,7 +6,7 @@ use webhook::Debug;
 
 use crate::cli::Common;
 use crate::config::Config;
-use crate::daemon::{self, start};
+use crate::daemon::{self, notify, start};
 use crate::exit::Done;
 use crate::{report, telemetry};
 
@@ -37,9 +37,12 @@ impl Serve {
 }
 
 async fn serve(config: &Config, debug: Debug) -> anyhow::Result<Done> {
-    let mut daemon = daemon::run(&config.settings, debug, "jiralake serve").await?;
-    welcome(config, &daemon);
+    // First of all: whoever reads "listening" may ask for the end at once.
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut daemon = daemon::run(&config.settings, debug, "jiralake serve").await?;
+    notify::ready();
+    let alive = tokio::spawn(notify::alive(daemon.pulse()));
+    welcome(config, &daemon);
     let broken = tokio::select! {
         _ = terminate.recv() => None,
         pressed = tokio::signal::ctrl_c() => { pressed?; None }
@@ -48,7 +51,9 @@ async fn serve(config: &Config, debug: Debug) -> anyhow::Result<Done> {
     if let Some(broken) = broken {
         return Err(broken);
     }
+    notify::stopping();
     daemon.stop().await?;
+    alive.abort();
     Ok(Done::All)
 }
 

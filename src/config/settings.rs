@@ -30,6 +30,7 @@ pub(crate) struct Jira {
     pub(crate) domain: String,
     pub(crate) email: String,
     pub(crate) api_token: SecretString,
+    pub(crate) api_token_expires: String,
     pub(crate) projects: Vec<String>,
     pub(crate) base_url: String,
     pub(crate) gateway: bool,
@@ -46,6 +47,7 @@ pub(crate) struct Jira {
 pub(crate) struct Sla {
     pub(crate) email: String,
     pub(crate) api_token: SecretString,
+    pub(crate) api_token_expires: String,
     pub(crate) poll_every_ms: u64,
 }
 

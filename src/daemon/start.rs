@@ -19,12 +19,14 @@ use webhook::{Limits as DoorLimits, Secrets};
 
 use crate::config::Settings;
 use crate::config::settings::LayoutStyle;
+use crate::daemon::expiry;
 use crate::exit::Usage;
 
 /// Whether `serve` could start.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     secrets(settings)?;
     accounts(settings)?;
+    expiry::tokens(settings)?;
     field_map(settings)?;
     let (jira, webhook, loop_) = (&settings.jira, &settings.webhook, &settings.reconcile);
     for (key, value) in [

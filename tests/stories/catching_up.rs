@@ -230,6 +230,10 @@ async fn a_person_has_issues_looked_at_with_serve_and_without() {
     let told = String::from_utf8_lossy(&run.stdout).into_owned();
     assert!(run.status.success() && told.starts_with(&moved), "{told}");
     assert_eq!(world.rows_of("remote_links", &moved).len(), 2);
+    let unknown = site.create(NewIssue::new("SUPPORT", "Known by its key only")).unwrap().key;
+    let run = world.command(&["sync", &unknown]).output().await.unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(world.rows_of("issues", &unknown).len(), 1);
     let run = world.command(&["sync", "SUPPORT-99999"]).output().await.unwrap();
     assert_eq!(run.status.code(), Some(3), "{}", String::from_utf8_lossy(&run.stdout));
     world.start().await;

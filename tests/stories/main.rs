@@ -31,6 +31,8 @@ mod start;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod real_data;
 #[cfg(test)]
 mod duckdb;

@@ -38,6 +38,8 @@ async fn wrong_settings_name_key_and_remedy() {
         ("JIRALAKE_JIRA_BASE_URL", "http://jira.example.com", "jira.base-url"),
         ("JIRALAKE_STORAGE_LAYOUT", "round", "round"),
         ("JIRA_PROJECT", "../SUPPORT", "jira.projects"),
+        ("JIRALAKE_JIRA_API_TOKEN_EXPIRES", "31.01.2027", "jira.api-token-expires: `31.01.2027`"),
+        ("JIRALAKE_SLA_API_TOKEN_EXPIRES", "2027-02-30", "sla.api-token-expires: `2027-02-30`"),
     ] {
         let (code, said) = refused(&world, &[(name, value)]).await;
         assert_eq!(code, 2, "{name}={value}: {said}");

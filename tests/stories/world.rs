@@ -129,8 +129,9 @@ impl World {
             if let Some(address) = line.strip_prefix("listening on ") {
                 break address.trim().to_owned();
             }
-            said.push_str(&line);
+            said += &format!("{line}\n");
         };
+        std::io::Write::write_all(&mut log, said.as_bytes()).unwrap();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 std::io::Write::write_all(&mut log, format!("{line}\n").as_bytes()).unwrap();

@@ -25,7 +25,8 @@ use crate::policy::BackOff;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
-    job: &'static str,
+    /// Not `job`, which Prometheus takes for its own.
+    name: &'static str,
 }
 
 /// What the jobs tell Prometheus. Cheap to clone.
@@ -185,16 +186,15 @@ impl Job {
     }
 
     fn count(&self, around: &Surroundings, took: Duration, succeeded: bool) {
-        let (of, metrics) = (Of { job: self.name }, &around.metrics);
+        let (of, metrics) = (Of { name: self.name }, &around.metrics);
         metrics.duration.get_or_create(&of).set(took.as_secs_f64());
-        if !self.every.is_zero() && took > self.every {
-            metrics.overruns.get_or_create(&of).inc();
-        }
+        // Both are there as soon as the job is, so that a first increase is one.
+        let overran = !self.every.is_zero() && took > self.every;
+        metrics.overruns.get_or_create(&of).inc_by(u64::from(overran));
+        metrics.failures.get_or_create(&of).inc_by(u64::from(!succeeded));
         if succeeded {
             let now = around.clock.now().millis() as f64 / 1e3;
             metrics.last_success.get_or_create(&of).set(now);
-        } else {
-            metrics.failures.get_or_create(&of).inc();
         }
     }
 

@@ -34,9 +34,6 @@ pub(crate) struct Shape {
 pub(crate) fn build(reader: &Reader<'_>, issue: &Issue, shape: &Shape) -> Value {
     let mut json = reader.frame(issue);
     if shape.selection.is_bare() {
-        if shape.selection.is_id_only() {
-            json.retain(|name, _| name == "id");
-        }
         return Value::Object(json);
     }
     let fields = shape.selection.apply(reader.state, reader.fields(issue, shape.view));

@@ -78,6 +78,7 @@ pub(crate) fn page(context: &Context<'_>) -> Answer {
         .iter()
         .take(length)
         .filter_map(|row| Some(build(&reader, state.issues.get(&row.id)?, &shape)))
+        .map(|issue| if shape.selection.is_id_only() { only_id(&issue) } else { issue })
         .collect();
     let mut body = json!({"issues": issues, "isLast": length >= rows.len()});
     if length < rows.len()
@@ -87,6 +88,11 @@ pub(crate) fn page(context: &Context<'_>) -> Answer {
         body.set("nextPageToken", json!(write_token(&Token { jql, made_at: now, last })));
     }
     Ok(Reply::json(&body))
+}
+
+/// A search that asks for the id alone gets nothing else; one issue always comes with its key.
+fn only_id(issue: &Value) -> Value {
+    json!({"id": issue.member("id")})
 }
 
 /// `POST /search/approximate-count`.
