@@ -197,6 +197,25 @@ async fn a_token_is_kept_for_a_more_urgent_request_that_waits_for_a_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_behind_one_that_was_held_up_goes_as_soon_as_its_token_is_there() {
+    let rate = Rate { per_second: 10, burst: 1 };
+    let pace = pace(Rates { issue: rate, in_flight: 1, ..wide() });
+    let order = Order::default();
+    let place = pace.one(LINKS).await.unwrap();
+    let first = pace.ask(ISSUE, "main", Priority::Webhook);
+    let second = pace.ask(ISSUE, "service", Priority::Webhook);
+    asks(&pace, first, "first", &order, Duration::ZERO);
+    settle().await;
+    let began = Instant::now();
+    let second = asks(&pace, second, "second", &order, Duration::ZERO);
+    sleep(seconds(5)).await;
+    drop(place);
+    second.await.unwrap();
+    assert_eq!(began.elapsed().as_millis(), 5100);
+    assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_quota_pauses_everything_and_a_burst_one_endpoint() {
     let pace = pace(wide());
     pace.throttle(ISSUE, Scope::Endpoint, Some(60)).await;
@@ -431,7 +450,7 @@ async fn comes(pace: Pace, person: Person, seen: Arc<Mutex<Seen>>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// In any crowd: nobody is forgotten, no bucket gives more than it holds, no request is sent
     /// inside a pause, and in the end nothing is left over.

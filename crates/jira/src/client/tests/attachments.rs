@@ -225,10 +225,18 @@ async fn a_download_may_take_long_but_not_stand_still() {
 #[tokio::test]
 async fn bytes_that_break_off_are_an_error() {
     let (_media, client) = media(Limits::default(), || {
-        let broken = futures::stream::iter([Ok(vec![b'x'; 10]), Err("broken")]);
+        let broken = futures::stream::unfold(0, |n: u8| async move {
+            // The head has to be on its way before the body breaks.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let piece = if n == 0 { Ok(vec![b'x'; 10]) } else { Err("broken") };
+            Some((piece, n + 1))
+        });
         response(200, &[("content-length", "100")], Body::from_stream(broken))
     })
     .await;
-    let error = bytes(&client, 100).await.unwrap_err();
+    let place = client.attachment_place(attachment()).await.unwrap();
+    let mut download = client.download(place, 100).await.unwrap();
+    assert_eq!(download.chunk().await.unwrap().map(|chunk| chunk.len()), Some(10));
+    let error = download.chunk().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { what: Outage::Cut, .. }), "{error:?}");
 }
