@@ -1,7 +1,6 @@
 //! What no webhook told: the sweep, the census and the backfill find it; the breaker stops what
 //! cannot be right.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jira::time::Clock;
@@ -23,34 +22,6 @@ async fn silent(jobs: &[&str], issues: u32) -> World {
     world
 }
 
-/// Waits until every visible issue is in the lake with its key and `updated`, and no other is.
-async fn same(world: &World) {
-    world
-        .until("the lake has what Jira shows", async || {
-            let wanted: BTreeMap<String, (String, i64)> = world
-                .sim
-                .site()
-                .truth()
-                .iter()
-                .map(|issue| {
-                    let updated = issue.issue["fields"]["updated"].as_str().unwrap();
-                    let updated = jira::time::Instant::parse(updated).unwrap().micros();
-                    (issue.id.to_string(), (issue.key.clone(), updated))
-                })
-                .collect();
-            let have: BTreeMap<String, (String, i64)> = world
-                .table("issues")
-                .iter()
-                .map(|row| {
-                    let text = |name: &str| row[name].as_str().unwrap().to_owned();
-                    (text("issue_id"), (text("issue_key"), row["updated_at"].as_i64().unwrap_or(0)))
-                })
-                .collect();
-            have == wanted
-        })
-        .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn with_webhooks_off_the_sweep_finds_every_change() {
     let world = silent(&["SWEEP"], 0).await;
@@ -58,27 +29,27 @@ async fn with_webhooks_off_the_sweep_finds_every_change() {
     let keys: Vec<String> = (0..12)
         .map(|n| site.create(NewIssue::new("SUPPORT", &format!("Ticket {n}"))).unwrap().key)
         .collect();
-    same(&world).await;
+    world.same().await;
     site.set(&keys[0], "summary", json!("Changed in silence")).unwrap();
     site.comment(&keys[1], NewComment::text("Said in silence")).unwrap();
     site.link(&keys[2], &keys[3], "Blocks").unwrap();
     site.move_to(&keys[4], "OPS").unwrap();
-    same(&world).await;
+    world.same().await;
     world.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_census_finds_what_is_missing_here_and_what_is_gone_there() {
     let world = silent(&["CENSUS"], 30).await;
-    same(&world).await;
+    world.same().await;
     let site = world.sim.site();
     let keys = site.keys();
     site.delete(&keys[3]).unwrap();
     site.hide(&keys[4]).unwrap();
     site.create(NewIssue::new("SUPPORT", "New in silence")).unwrap();
-    same(&world).await;
+    world.same().await;
     site.unhide(&keys[4]).unwrap();
-    same(&world).await;
+    world.same().await;
     world.ends_well().await;
 }
 
@@ -88,9 +59,9 @@ async fn the_index_lags_and_the_long_look_back_repeats() {
     world.sim.knobs().change(|knobs| knobs.search_lag_ms = 1_500);
     let site = world.sim.site();
     let key = site.create(NewIssue::new("SUPPORT", "Not yet in the index")).unwrap().key;
-    same(&world).await;
+    world.same().await;
     site.set(&key, "summary", json!("Indexed late")).unwrap();
-    same(&world).await;
+    world.same().await;
     world.ends_well().await;
 }
 
@@ -103,7 +74,7 @@ async fn a_stop_of_a_day_is_made_up_for() {
     for key in world.sim.site().keys() {
         world.sim.site().set(&key, "summary", json!("Before the stop")).unwrap();
     }
-    same(&world).await;
+    world.same().await;
     world.stop().await;
     let site = world.sim.site();
     world.sim.clock().run_with_offset(-24 * hour);
@@ -120,7 +91,7 @@ async fn a_stop_of_a_day_is_made_up_for() {
     ledger.set_cursor("sweep", &then.to_string()).await.unwrap();
     ledger.close().await;
     world.start().await;
-    same(&world).await;
+    world.same().await;
     assert_eq!(world.rows_of("issues", &created).len(), 1);
     world.ends_well().await;
 }
@@ -132,10 +103,10 @@ async fn a_site_restored_to_an_older_state_is_followed() {
     let key = site.create(NewIssue::new("SUPPORT", "First")).unwrap().key;
     world.sim.clock().run_with_offset(600_000);
     site.set(&key, "summary", json!("Second")).unwrap();
-    same(&world).await;
+    world.same().await;
     world.sim.clock().run_with_offset(300_000);
     site.set(&key, "summary", json!("First again")).unwrap();
-    same(&world).await;
+    world.same().await;
     assert_eq!(world.rows_of("issues", &key)[0]["summary"], "First again");
     // The site's own history is not in the order of its times now, so it is not compared.
     world.stop_and_check_callers().await;
@@ -144,7 +115,7 @@ async fn a_site_restored_to_an_older_state_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_made_invisible_trips_the_breaker_and_a_person_releases_it() {
     let world = silent(&["CENSUS"], 80).await;
-    same(&world).await;
+    world.same().await;
     let site = world.sim.site();
     let keys = site.keys();
     keys.iter().for_each(|key| site.hide(key).unwrap());
@@ -166,7 +137,7 @@ async fn a_project_made_invisible_trips_the_breaker_and_a_person_releases_it() {
     keys.iter().for_each(|key| site.unhide(key).unwrap());
     let released = world.command(&["parked", "release"]).output().await.unwrap();
     assert!(released.status.success());
-    same(&world).await;
+    world.same().await;
     assert_eq!(world.metric("jiralake_deletes_stopped").await, 0.0);
     world.ends_well().await;
 }

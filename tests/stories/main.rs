@@ -25,6 +25,10 @@ mod catching_up;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod pauses;
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod start;

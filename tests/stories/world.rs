@@ -213,6 +213,31 @@ impl World {
         }
     }
 
+    /// Waits until every visible issue is in the lake with its key and `updated`, and no other is.
+    pub(crate) async fn same(&self) {
+        self.until("the lake has what Jira shows", async || {
+            let truth = self.sim.site().truth();
+            let wanted: BTreeMap<String, (String, i64)> = truth
+                .iter()
+                .map(|issue| {
+                    let updated = issue.issue["fields"]["updated"].as_str().unwrap();
+                    let updated = jira::time::Instant::parse(updated).unwrap().micros();
+                    (issue.id.to_string(), (issue.key.clone(), updated))
+                })
+                .collect();
+            let rows = self.table("issues");
+            let have: BTreeMap<String, (String, i64)> = rows
+                .iter()
+                .map(|row| {
+                    let text = |name: &str| row[name].as_str().unwrap().to_owned();
+                    (text("issue_id"), (text("issue_key"), row["updated_at"].as_i64().unwrap_or(0)))
+                })
+                .collect();
+            have == wanted
+        })
+        .await;
+    }
+
     /// The folder of the visible tables.
     pub(crate) fn parquet(&self) -> PathBuf {
         self.dir.path().join("data/parquet/jira")
