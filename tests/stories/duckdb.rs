@@ -78,6 +78,11 @@ async fn reads_equal(layout: &str, pattern: &str) {
         let by_glob = if there { query(&python, &[&glob]) } else { serde_json::json!([[0]]) };
         assert_eq!(by_view, by_glob, "{layout}: {table}");
     }
+    for dimension in ["projects", "users", "statuses", "fields", "organizations"] {
+        let count = format!("SELECT count(*) >= 0 FROM jira_{dimension}");
+        let counted = query(&python, &[&views, &count]);
+        assert_eq!(counted, serde_json::json!([[true]]), "{layout}: {dimension}");
+    }
     let issues =
         query(&python, &[&views, "SELECT count(*), count(DISTINCT issue_id) FROM jira_issues"]);
     let wanted = world.sim.site().truth().len();

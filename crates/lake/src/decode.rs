@@ -133,7 +133,7 @@ mod tests {
         ];
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
         let rows = Sorted::of(vec![rows]).unwrap();
-        encode(&rows, &schema, Vec::new(), &folder.join("x.parquet")).unwrap()
+        encode(rows.groups(9), &schema, Vec::new(), &folder.join("x.parquet")).unwrap()
     }
 
     fn schema(fields: Vec<Field>) -> SchemaRef {

@@ -8,7 +8,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -16,8 +18,9 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
 
+use crate::decode::Recorded;
 use crate::durable::Temp;
-use crate::splice::Sorted;
+use crate::views;
 
 /// Issues per row group: a reader that wants one issue decodes at most this many.
 pub const ISSUES_PER_ROW_GROUP: usize = 256;
@@ -35,9 +38,9 @@ pub(crate) struct Staged {
     pub(crate) sha256: String,
 }
 
-/// Writes the rows beside `target`, under a temporary name.
+/// Writes the rows beside `target`, under a temporary name; each batch is a row group.
 pub(crate) fn encode(
-    rows: &Sorted,
+    groups: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
     schema: &SchemaRef,
     about: Vec<KeyValue>,
     target: &Path,
@@ -45,14 +48,36 @@ pub(crate) fn encode(
     let (temp, file) = Temp::beside(target)?;
     let sink = Digesting::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file));
     let mut writer = ArrowWriter::try_new(sink, Arc::clone(schema), Some(properties(about)?))?;
-    for group in rows.groups(ISSUES_PER_ROW_GROUP) {
-        writer.write(&group?)?;
+    let mut rows = 0;
+    for group in groups {
+        let group = group?;
+        rows += group.num_rows();
+        writer.write(&group)?;
         writer.flush()?;
     }
     let sink = writer.into_inner()?;
     let (file, bytes, sha256) = sink.finish()?;
     file.sync_all()?;
-    Ok(Staged { temp, rows: count(rows.rows())?, bytes: count(bytes)?, sha256 })
+    Ok(Staged { temp, rows: count(rows)?, bytes: count(bytes)?, sha256 })
+}
+
+/// What a file says about itself: the table and what each column means.
+pub(crate) fn about(table: &str, description: &str, schema: &Schema) -> Vec<KeyValue> {
+    let columns = schema.fields().iter();
+    let columns = columns.map(|field| (field.name().clone(), views::description(field).into()));
+    let columns = serde_json::Value::Object(columns.collect()).to_string();
+    vec![
+        KeyValue::new("jiralake.table".to_owned(), table.to_owned()),
+        KeyValue::new("jiralake.description".to_owned(), description.to_owned()),
+        KeyValue::new("jiralake.columns".to_owned(), columns),
+    ]
+}
+
+impl Staged {
+    /// What is to be recorded about the file.
+    pub(crate) fn recorded(&self) -> Recorded<'_> {
+        Recorded { bytes: self.bytes, sha256: &self.sha256 }
+    }
 }
 
 fn properties(about: Vec<KeyValue>) -> Result<WriterProperties, ParquetError> {

@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
-use jira::time::Month;
 use parquet::errors::ParquetError;
 
 /// A failure of the lake. The message names the thing, the cause is the source.
@@ -38,12 +37,10 @@ pub enum Error {
         reason: String,
     },
     /// Rows could not be turned into a Parquet file.
-    #[error("cannot encode {table} of {month}")]
+    #[error("cannot encode {what}")]
     Encode {
-        /// The table.
-        table: &'static str,
-        /// Its month.
-        month: Month,
+        /// A table's month, or a dimension.
+        what: String,
         /// What the encoder says.
         source: ParquetError,
     },
@@ -76,6 +73,17 @@ pub enum Error {
     Foreign {
         /// The folder of the tables.
         folder: PathBuf,
+    },
+    /// A list is less than half of what it was: an account that may see less looks the same as
+    /// entries that are gone. Nothing was touched; a person may allow it.
+    #[error("{dimension} would shrink from {before} to {after} rows")]
+    Shrunk {
+        /// The dimension's name.
+        dimension: &'static str,
+        /// Rows that are there.
+        before: u64,
+        /// Rows that the new list gives.
+        after: u64,
     },
     /// The blocking work ended without an answer (the runtime shuts down, or a defect).
     #[error("the blocking work was cut off")]

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jira::time::Month;
-use transform::Table;
+use transform::{Dimension, Table};
 
 use crate::durable;
 
@@ -66,6 +66,11 @@ impl Visible {
             Style::Flat => format!("/{}/*.parquet", table.name()),
             Style::Hive => format!("/{}/month=*/data.parquet", table.name()),
         }
+    }
+
+    /// The one file of a dimension, the same in both styles.
+    pub(crate) fn dimension(&self, dimension: Dimension) -> PathBuf {
+        self.folder.join(format!("{}.parquet", dimension.name()))
     }
 
     /// The months of a table that are visible in this style.

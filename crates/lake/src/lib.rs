@@ -30,6 +30,8 @@ mod views;
 mod verify;
 
 mod cores;
+mod dimension;
+
 mod whole;
 mod survey;
 mod month;
@@ -38,6 +40,7 @@ mod tree;
 mod redo;
 
 pub use commit::Committed;
+pub use dimension::{Replaced, Shrink};
 pub use encode::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
 pub use layout::{Layout, Style};

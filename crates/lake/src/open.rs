@@ -15,6 +15,7 @@ use ledger::{CatalogFile, Ledger};
 use tokio::sync::Mutex;
 use transform::{Deletion, Snapshot, Table};
 
+use crate::dimension;
 use crate::durable;
 use crate::error::{Error, asked, disk};
 use crate::layout::{Layout, Visible};
@@ -160,7 +161,13 @@ impl Lake {
                 return Err(Error::Foreign { folder: inner.visible.folder.clone() });
             }
             inner.sweep(&catalog)?;
-            if snapshots == 0 { inner.show(&catalog).map(|()| 0) } else { Ok(snapshots) }
+            if snapshots == 0 {
+                for (file, reason) in inner.make_dimensions()? {
+                    tracing::warn!(file, reason, "a dimension stays as it is: {file}: {reason}");
+                }
+                inner.show(&catalog)?;
+            }
+            Ok(snapshots)
         })
         .await?;
         if snapshots > 0 {
@@ -190,6 +197,11 @@ impl Inner {
             self.visible.remove(&stray).map_err(disk("remove", &stray))?;
         }
         views::refresh(&self.visible, &self.mapping.fields)
+    }
+
+    /// Makes the dimensions from their entries; answers those that cannot be read.
+    pub(crate) fn make_dimensions(&self) -> Result<Vec<(String, String)>, Error> {
+        dimension::make_all(&self.raw, &self.visible, &self.mapping.fields)
     }
 
     /// Removes leftovers of crashed writes and store files that no commit names, by age.

@@ -12,21 +12,25 @@ use std::path::{Path, PathBuf};
 
 use jira::id::IssueKey;
 use jira::time::Instant;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use transform::{Catalogue, Deletion, Snapshot, StoredFile};
+use transform::{Catalogue, Deletion, Dimension, Snapshot, StoredFile};
 
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::scan;
 
-/// Larger snapshots are refused, so that one file cannot take all memory.
-const SNAPSHOT_BYTES: u64 = 256 * 1024 * 1024;
+/// Larger files are refused, so that one cannot take all memory.
+const FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// More files than this in one issue's attachments folder are refused.
 const ATTACHMENTS_PER_ISSUE: usize = 10_000;
 
 /// The site's field catalogue, kept beside the snapshots.
 const CATALOGUE: &str = "fields.json";
+
+/// The folder of the entries of the dimensions.
+const DIMENSIONS: &str = "dimensions";
 
 /// The folders of the raw data.
 #[derive(Debug, Clone)]
@@ -78,6 +82,30 @@ impl Raw {
         json.and_then(|json| durable::write(&path, &json)).map_err(disk("write", &path))
     }
 
+    /// The entries of a dimension as Jira gave them; `None` when none were kept.
+    pub(crate) fn read_dimension(&self, dimension: Dimension) -> Result<Option<Vec<Value>>, Error> {
+        let file = dimension_file(dimension);
+        let unreadable = |reason| Error::Unreadable { file: file.clone(), reason };
+        let opened = match File::open(self.folder.join(&file)) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let entries = serde_json::from_slice(&whole(opened, &file)?);
+        entries.map(Some).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Keeps the entries of a dimension, so that a rebuild without network has them.
+    pub(crate) fn write_dimension(
+        &self,
+        dimension: Dimension,
+        entries: &[Value],
+    ) -> Result<(), Error> {
+        let path = self.folder.join(dimension_file(dimension));
+        let json = serde_json::to_vec(entries).map_err(io::Error::from);
+        json.and_then(|json| durable::write(&path, &json)).map_err(disk("write", &path))
+    }
+
     pub(crate) fn create(&self) -> Result<(), Error> {
         for folder in [&self.issues, &self.attachments] {
             durable::create_folder(folder).map_err(disk("create the folder", folder))?;
@@ -113,15 +141,7 @@ impl Raw {
             }
             Err(error) => return Err(unreadable(error.to_string())),
         };
-        let mut bytes = Vec::new();
-        opened
-            .take(SNAPSHOT_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| unreadable(error.to_string()))?;
-        if bytes.len() as u64 > SNAPSHOT_BYTES {
-            return Err(unreadable(format!("it is larger than {SNAPSHOT_BYTES} bytes")));
-        }
-        Ok(Some(bytes))
+        whole(opened, file).map(Some)
     }
 
     /// One snapshot by its file name; `None` when it is not there.
@@ -226,6 +246,7 @@ impl Raw {
     /// Removes what crashed writes left behind, by age.
     pub(crate) fn sweep(&self, now: Instant) -> Result<u64, Error> {
         let mut folders = vec![self.folder.clone(), self.issues.clone()];
+        folders.push(self.folder.join(DIMENSIONS));
         for entry in durable::list(&self.attachments).map_err(disk("list", &self.attachments))? {
             if entry.file_type().map_err(disk("list", &self.attachments))?.is_dir() {
                 folders.push(entry.path());
@@ -242,6 +263,21 @@ impl Raw {
 /// The name of an issue's snapshot.
 pub(crate) fn file_name(key: &IssueKey) -> String {
     format!("{key}.json")
+}
+
+fn dimension_file(dimension: Dimension) -> String {
+    format!("{DIMENSIONS}/{}.json", dimension.name())
+}
+
+fn whole(opened: File, file: &str) -> Result<Vec<u8>, Error> {
+    let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
+    let mut bytes = Vec::new();
+    let read = opened.take(FILE_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(unreadable(format!("it is larger than {FILE_BYTES} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// The error that an issue has no snapshot.

@@ -119,7 +119,11 @@ impl Lake {
             progress(Progress { phase: Phase::Write, done, total });
         }
         let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
-        blocking(move || inner.show(&catalog)).await?;
+        let of_dimensions = blocking(move || {
+            let unreadable = inner.make_dimensions()?;
+            inner.show(&catalog).map(|()| unreadable)
+        });
+        rebuilt.unreadable.extend(of_dimensions.await?);
         self.note(Made::Whole).await?;
         rebuilt.took = started.elapsed();
         Ok(rebuilt)

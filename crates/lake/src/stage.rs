@@ -12,16 +12,14 @@ use jira::id::IssueId;
 use jira::time::Month;
 use ledger::{CatalogFile, CommitId};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
 use transform::{FieldMap, Table};
 
 use crate::decode::{Recorded, Unfit, decode};
 use crate::durable;
-use crate::encode::{self, encode};
+use crate::encode::{self, ISSUES_PER_ROW_GROUP, about, encode};
 use crate::error::{Error, disk};
 use crate::splice::Sorted;
 use crate::steps::{Step, Steps};
-use crate::views;
 
 /// What a file of a (table, month) is made of.
 pub(crate) enum Base {
@@ -107,7 +105,7 @@ impl Store {
         let folder = format!("{}/{month}", table.name());
         let unnamed = self.folder.join(&folder).join("rows.parquet");
         let staged = encode_table(rows, table, &self.fields, &unnamed).map_err(|source| {
-            Error::Encode { table: table.name(), month: month.clone(), source }
+            Error::Encode { what: format!("{} of {month}", table.name()), source }
         })?;
         self.steps.pass(Step::Staged)?;
         let start = staged.sha256.get(..12).unwrap_or(&staged.sha256);
@@ -139,13 +137,6 @@ pub(crate) fn encode_table(
     target: &Path,
 ) -> Result<encode::Staged, ParquetError> {
     let schema = table.schema(fields);
-    let columns = schema.fields().iter();
-    let columns = columns.map(|field| (field.name().clone(), views::description(field).into()));
-    let columns = serde_json::Value::Object(columns.collect()).to_string();
-    let about = vec![
-        KeyValue::new("jiralake.table".to_owned(), table.name().to_owned()),
-        KeyValue::new("jiralake.description".to_owned(), table.description().to_owned()),
-        KeyValue::new("jiralake.columns".to_owned(), columns),
-    ];
-    encode(rows, &schema, about, target)
+    let about = about(table.name(), table.description(), &schema);
+    encode(rows.groups(ISSUES_PER_ROW_GROUP), &schema, about, target)
 }

@@ -4,9 +4,11 @@
 
 use crate::error::Error;
 
-/// The durable steps of a commit, each named after what is on disk by then.
+/// The durable steps of a commit and of a dimension's replacement, each named after what is on disk by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
+    /// The entries of a dimension are new, its file is the old one.
+    Listed,
     /// A new file is complete under its temporary name.
     Staged,
     /// One new file has its name in the store.

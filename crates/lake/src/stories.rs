@@ -3,6 +3,7 @@
 
 mod commits;
 mod crashes;
+mod dimensions;
 mod rebuilds;
 mod snapshots;
 mod trees;

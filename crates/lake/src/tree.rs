@@ -18,6 +18,7 @@ use transform::Table;
 
 use crate::cores;
 use crate::decode::{Unfit, decode};
+use crate::dimension;
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::layout::{Style, Visible};
@@ -126,6 +127,8 @@ impl Inner {
             progress(Progress { phase: Phase::Write, done, total });
         }
         self.remove_others(&made)?;
+        let fields = &self.mapping.fields;
+        rebuilt.unreadable.extend(dimension::make_all(&self.raw, &self.visible, fields)?);
         views::refresh(&self.visible, &self.mapping.fields)?;
         rebuilt.took = started.elapsed();
         Ok(rebuilt)
@@ -207,7 +210,7 @@ impl Inner {
     pub(crate) fn put(&self, table: Table, month: &Month, rows: &Sorted) -> Result<PathBuf, Error> {
         let path = self.visible.file(table, month);
         let staged = encode_table(rows, table, &self.mapping.fields, &path).map_err(|source| {
-            Error::Encode { table: table.name(), month: month.clone(), source }
+            Error::Encode { what: format!("{} of {month}", table.name()), source }
         })?;
         staged.temp.publish(&path).map_err(disk("write", &path))?;
         Ok(path)

@@ -1,4 +1,4 @@
-//! `views.sql`: one DuckDB view per table, with the columns of the contract, comments on each and
+//! `views.sql`: one DuckDB view per table and dimension, with the columns of the contract, comments on each and
 //! paths that work from anywhere.
 //!
 //! A view reads every file of its table by name (`union_by_name`), so that months written before
@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
-use arrow::datatypes::{DataType, Field};
-use transform::{FieldMap, Table};
+use arrow::datatypes::{DataType, Field, Schema};
+use transform::{Dimension, FieldMap, Table};
 
 use crate::durable;
 use crate::error::{Error, disk};
@@ -22,7 +22,14 @@ pub(crate) fn refresh(visible: &Visible, fields: &FieldMap) -> Result<(), Error>
     for table in Table::ALL.iter().copied() {
         let months = visible.months(table).map_err(disk("list", &visible.folder))?;
         let source = if months.is_empty() { None } else { Some(visible.pattern(table)) };
-        view(&mut sql, table, fields, source.map(|glob| from_files(&visible.folder, &glob)));
+        let files = source.map(|glob| from_files(&visible.folder, &glob));
+        view(&mut sql, (table.name(), table.description()), &table.schema(fields), files);
+    }
+    for dimension in Dimension::ALL.iter().copied() {
+        let (name, about) = (dimension.name(), dimension.description());
+        let is_there = visible.dimension(dimension).is_file();
+        let files = is_there.then(|| from_files(&visible.folder, &format!("/{name}.parquet")));
+        view(&mut sql, (name, about), &dimension.schema(), files);
     }
     let path = visible.folder.join(VIEWS_FILE);
     match std::fs::read_to_string(&path) {
@@ -37,9 +44,8 @@ const HEAD: &str = "-- Views over the tables in this folder, for DuckDB: `.read 
 --   SET VARIABLE jiralake_dir = '/where/the/tables/are';
 ";
 
-fn view(sql: &mut String, table: Table, fields: &FieldMap, files: Option<String>) {
-    let schema = table.schema(fields);
-    let name = format!("jira_{}", table.name());
+fn view(sql: &mut String, (name, about): (&str, &str), schema: &Schema, files: Option<String>) {
+    let name = format!("jira_{name}");
     let columns = schema.fields().iter().map(|field| identifier(field.name()));
     let columns = columns.collect::<Vec<_>>().join(", ");
     let empty = schema.fields().iter().map(|field| typed_null(field)).collect::<Vec<_>>();
@@ -50,7 +56,7 @@ fn view(sql: &mut String, table: Table, fields: &FieldMap, files: Option<String>
         ),
         None => empty,
     };
-    let about = literal(table.description());
+    let about = literal(about);
     let docs = schema.fields().iter().map(|field| {
         let about = literal(&description(field));
         format!("COMMENT ON COLUMN {name}.{} IS {about};\n", identifier(field.name()))
@@ -132,11 +138,12 @@ mod tests {
     fn every_table_has_a_view_and_every_column_a_comment() {
         let sql = sql(Style::Flat, true);
         let fields = FieldMap::new(&BTreeMap::new(), None).unwrap();
-        for table in Table::ALL.iter().copied() {
-            assert!(sql.contains(&format!("CREATE OR REPLACE VIEW jira_{} AS", table.name())));
-            for field in table.schema(&fields).fields() {
-                let about =
-                    format!("COMMENT ON COLUMN jira_{}.\"{}\" IS '", table.name(), field.name());
+        let tables = Table::ALL.iter().map(|table| (table.name(), table.schema(&fields)));
+        let dimensions = Dimension::ALL.iter().map(|each| (each.name(), each.schema()));
+        for (name, schema) in tables.chain(dimensions) {
+            assert!(sql.contains(&format!("CREATE OR REPLACE VIEW jira_{name} AS")));
+            for field in schema.fields() {
+                let about = format!("COMMENT ON COLUMN jira_{name}.\"{}\" IS '", field.name());
                 assert!(sql.contains(&about), "{about}");
             }
         }

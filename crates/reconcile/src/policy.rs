@@ -115,7 +115,8 @@ fn after_lake(error: &lake::Error, senseless: bool, later: Next) -> Next {
         lake::Error::Unreadable { .. }
         | lake::Error::Encode { .. }
         | lake::Error::Rows { .. }
-        | lake::Error::CutOff { .. } => later,
+        | lake::Error::CutOff { .. }
+        | lake::Error::Shrunk { .. } => later,
         lake::Error::Locked { .. }
         | lake::Error::Disk { .. }
         | lake::Error::Ledger { .. }

@@ -17,28 +17,31 @@ pub(crate) enum Life {
     Gone,
 }
 
-/// A table's rows and columns.
-pub(crate) trait Mapped: Sized + 'static {
+/// Rows of one kind and their columns.
+pub(crate) trait Shape: Sized + 'static {
     /// What a row is made from.
     type Row<'a>;
 
-    /// Issues of the other kind have no rows here.
-    const OF: Life = Life::Live;
-
     /// The columns in the order of the contract.
     const COLUMNS: &'static [Column<Self>];
+}
+
+/// A table that issues give rows to.
+pub(crate) trait Mapped: Shape {
+    /// Issues of the other kind have no rows here.
+    const OF: Life = Life::Live;
 
     /// The rows of an issue in their order; elements that cannot be a row are counted as lost.
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Self::Row<'a>>;
 }
 
 /// A value that a row gives.
-pub(crate) type Take<T, V> = for<'r, 'a> fn(&'r <T as Mapped>::Row<'a>) -> Got<V>;
+pub(crate) type Take<T, V> = for<'r, 'a> fn(&'r <T as Shape>::Row<'a>) -> Got<V>;
 /// A text that a row gives, perhaps borrowed from it.
-pub(crate) type TakeText<T> = for<'r, 'a> fn(&'r <T as Mapped>::Row<'a>) -> Text<'r>;
+pub(crate) type TakeText<T> = for<'r, 'a> fn(&'r <T as Shape>::Row<'a>) -> Text<'r>;
 
 /// How a row gets a column, which is also the column's type.
-pub(crate) enum Cell<T: Mapped> {
+pub(crate) enum Cell<T: Shape> {
     Text(TakeText<T>),
     Int(Take<T, i64>),
     Flag(Take<T, bool>),
@@ -46,14 +49,14 @@ pub(crate) enum Cell<T: Mapped> {
 }
 
 /// One column of a table.
-pub(crate) struct Column<T: Mapped> {
+pub(crate) struct Column<T: Shape> {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) required: bool,
     pub(crate) cell: Cell<T>,
 }
 
-impl<T: Mapped> Column<T> {
+impl<T: Shape> Column<T> {
     /// A column that no row is without.
     pub(crate) const fn required(name: &'static str, doc: &'static str, take: TakeText<T>) -> Self {
         Self { name, doc, required: true, cell: Cell::Text(take) }

@@ -20,9 +20,11 @@ mod stored;
 mod column;
 mod table;
 mod rows;
+mod dimension;
 
 pub use attachment::{attachment_file_name, hierarchical_path};
 pub use deletion::{Deletion, Evidence, Reason};
+pub use dimension::{Dimension, Entries};
 pub use field::catalogue::{Catalogue, Field};
 pub use field::explain::Explained;
 pub use field::text::readable;

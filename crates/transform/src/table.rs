@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::column::Mapped;
+use crate::column::{Mapped, Shape};
 use crate::field::FieldMap;
 use crate::issue::Issue;
 use crate::rows::writer::{Findings, TableWriter};
@@ -130,12 +130,7 @@ impl Table {
 
     /// The schema, with the descriptions as metadata.
     pub fn schema(self, map: &FieldMap) -> SchemaRef {
-        let fields = self.columns(map).into_iter().map(|column| {
-            let about = HashMap::from([(DESCRIPTION.to_owned(), column.description)]);
-            Field::new(column.name, column.data_type, column.nullable).with_metadata(about)
-        });
-        let about = HashMap::from([(DESCRIPTION.to_owned(), self.description().to_owned())]);
-        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), about))
+        described(self.columns(map), self.description())
     }
 
     /// The names of the columns that every site has.
@@ -144,7 +139,19 @@ impl Table {
     }
 }
 
-fn infos<T: Mapped>() -> Vec<ColumnInfo> {
+/// A schema that carries the descriptions of its columns, and its own, as metadata.
+pub(crate) fn described(columns: Vec<ColumnInfo>, description: &str) -> SchemaRef {
+    let about = |text: String| HashMap::from([(DESCRIPTION.to_owned(), text)]);
+    let fields = columns.into_iter().map(|column| {
+        Field::new(column.name, column.data_type, column.nullable)
+            .with_metadata(about(column.description))
+    });
+    let fields = fields.collect::<Vec<_>>();
+    Arc::new(Schema::new_with_metadata(fields, about(description.to_owned())))
+}
+
+/// The columns of a kind of rows, for documentation.
+pub(crate) fn infos<T: Shape>() -> Vec<ColumnInfo> {
     let columns = T::COLUMNS.iter().map(|column| ColumnInfo {
         name: column.name.to_owned(),
         data_type: column.data_type(),

@@ -6,7 +6,7 @@ mod page {
     use std::fmt::Write;
 
     use arrow::datatypes::DataType;
-    use transform::{FieldMap, Table};
+    use transform::{ColumnInfo, Dimension, FieldMap, Table};
 
     const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tables.md");
 
@@ -23,26 +23,42 @@ Beside the tables lies `views.sql`, which defines `jira_issues`, `jira_comments`
 This page is made from the code; `JIRALAKE_WRITE_DOCS=1 cargo test -p transform --test docs` writes it anew.
 ";
 
+    const DIMENSIONS: &str = "
+# Dimensions
+
+What issues refer to: one Parquet file each, `projects.parquet`, `users.parquet`, … beside the folders of the tables (in either
+layout), replaced whole. Each id has one row. `views.sql` has `jira_projects`, `jira_users`, … for them.
+";
+
     fn page() -> String {
         let fields = FieldMap::new(&BTreeMap::new(), None).expect("the defaults fit");
         let mut page = INTRO.to_owned();
         for table in Table::ALL {
-            write!(page, "\n## {}\n\n{}\n\n", table.name(), table.description()).unwrap();
-            page += "| # | column | type | what it is |\n|---|---|---|---|\n";
-            for (n, column) in table.columns(&fields).iter().enumerate() {
-                let kind = match column.data_type {
-                    DataType::Utf8 => "text",
-                    DataType::Int64 => "integer",
-                    DataType::Boolean => "boolean",
-                    DataType::Float64 => "number",
-                    _ => "timestamp",
-                };
-                let mark = if column.nullable { "" } else { "!" };
-                let what = column.description.replace('|', "\\|");
-                writeln!(page, "| {} | {} | {kind}{mark} | {what} |", n + 1, column.name).unwrap();
-            }
+            section(&mut page, (table.name(), table.description()), &table.columns(&fields));
+        }
+        page += DIMENSIONS;
+        for dimension in Dimension::ALL {
+            let about = (dimension.name(), dimension.description());
+            section(&mut page, about, &dimension.columns());
         }
         page
+    }
+
+    fn section(page: &mut String, (name, about): (&str, &str), columns: &[ColumnInfo]) {
+        write!(page, "\n## {name}\n\n{about}\n\n").unwrap();
+        *page += "| # | column | type | what it is |\n|---|---|---|---|\n";
+        for (n, column) in columns.iter().enumerate() {
+            let kind = match column.data_type {
+                DataType::Utf8 => "text",
+                DataType::Int64 => "integer",
+                DataType::Boolean => "boolean",
+                DataType::Float64 => "number",
+                _ => "timestamp",
+            };
+            let mark = if column.nullable { "" } else { "!" };
+            let what = column.description.replace('|', "\\|");
+            writeln!(page, "| {} | {} | {kind}{mark} | {what} |", n + 1, column.name).unwrap();
+        }
     }
 
     #[test]

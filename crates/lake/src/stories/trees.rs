@@ -87,6 +87,19 @@ async fn a_folder_of_snapshots_becomes_tables() {
 }
 
 #[tokio::test]
+async fn dimensions_are_made_from_the_entries_beside_the_snapshots() {
+    let folders = Folders::new(Style::Flat, &[Issue::new(1, JANUARY)]);
+    let tree = folders.open().await;
+    durable::write(&folders.raw().join("dimensions/projects.json"), br#"[{"id":"7"}]"#).unwrap();
+    durable::write(&folders.raw().join("dimensions/users.json"), b"[").unwrap();
+    let rebuilt = tree.rebuild(|_| {}).await.unwrap();
+    assert_eq!((rebuilt.issues, rebuilt.unreadable.len()), (1, 1));
+    assert!(folders.output("projects.parquet").is_file());
+    assert!(!folders.output("users.parquet").exists());
+    folders.assert_holds(&[Issue::new(1, JANUARY)]);
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_read_is_reported_and_its_issue_keeps_its_rows() {
     let issues = [Issue::new(1, JANUARY), Issue::new(2, JANUARY), Issue::new(3, FEBRUARY)];
     let folders = Folders::new(Style::Flat, &issues);

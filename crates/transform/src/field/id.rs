@@ -1,4 +1,5 @@
-//! Field ids in their reading order: Jira's own fields by name, then custom fields by number.
+//! Ids in their reading order: those without a number (Jira's own fields, accounts) by their text,
+//! then custom fields and whatever else is numbered by number.
 
 /// An id that sorts `customfield_9` before `customfield_10`. Equal only for equal texts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +10,7 @@ pub(crate) struct FieldId {
 
 impl FieldId {
     pub(crate) fn new(id: &str) -> Self {
-        Self { number: custom_number(id), text: id.to_owned() }
+        Self { number: custom_number(id).or_else(|| id.parse().ok()), text: id.to_owned() }
     }
 
     pub(crate) fn as_str(&self) -> &str {

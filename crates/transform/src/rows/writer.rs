@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
 
-use crate::column::{Cell, Mapped, Take, TakeText};
+use crate::column::{Cell, Mapped, Shape, Take, TakeText};
 use crate::issue::Issue;
 use crate::node::Got;
 
@@ -50,14 +50,14 @@ impl TextWriter {
 }
 
 /// How a row gets the column, and the values so far.
-enum Values<T: Mapped> {
+enum Values<T: Shape> {
     Text(TakeText<T>, TextWriter),
     Int(Take<T, i64>, Int64Builder),
     Flag(Take<T, bool>, BooleanBuilder),
     Time(Take<T, jira::time::Instant>, TimestampMicrosecondBuilder),
 }
 
-impl<T: Mapped> Values<T> {
+impl<T: Shape> Values<T> {
     fn new(cell: &Cell<T>) -> Self {
         match cell {
             Cell::Text(take) => Self::Text(*take, TextWriter::new()),
@@ -113,23 +113,22 @@ impl<T: Mapped> Values<T> {
 }
 
 /// A table in the making.
-pub(crate) struct TableWriter<T: Mapped> {
+pub(crate) struct TableWriter<T: Shape> {
     /// Name, values and how many of them were odd.
     columns: Vec<(&'static str, Values<T>, u64)>,
     lost: u64,
 }
 
-impl<T: Mapped> TableWriter<T> {
+impl<T: Shape> TableWriter<T> {
     pub(crate) fn new() -> Self {
         let columns = T::COLUMNS.iter().map(|column| (column.name, Values::new(&column.cell), 0));
         Self { columns: columns.collect(), lost: 0 }
     }
 
-    pub(crate) fn append(&mut self, issue: &Issue<'_>) {
-        for row in T::rows(issue, &mut self.lost) {
-            for (_, values, odd) in &mut self.columns {
-                *odd += u64::from(values.push(&row));
-            }
+    /// Adds a row.
+    pub(crate) fn push(&mut self, row: &T::Row<'_>) {
+        for (_, values, odd) in &mut self.columns {
+            *odd += u64::from(values.push(row));
         }
     }
 
@@ -146,5 +145,16 @@ impl<T: Mapped> TableWriter<T> {
             values.finish(&mut findings.full)
         };
         self.columns.iter_mut().map(finish).collect()
+    }
+}
+
+impl<T: Mapped> TableWriter<T> {
+    /// Adds the rows of an issue.
+    pub(crate) fn append(&mut self, issue: &Issue<'_>) {
+        let mut lost = 0;
+        for row in T::rows(issue, &mut lost) {
+            self.push(&row);
+        }
+        self.lost += lost;
     }
 }

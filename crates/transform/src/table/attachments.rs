@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::attachment::hierarchical_path;
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::{Issue, StoredFile};
 use crate::node::{Got, Node, Text};
 use crate::order::oldest_first;
@@ -18,7 +18,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<Attachments>;
 
-impl Mapped for Attachments {
+impl Shape for Attachments {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -55,7 +55,9 @@ impl Mapped for Attachments {
             r.issue.state(r.attachment).map(|state| Cow::Borrowed(state.as_str()))
         }),
     ];
+}
 
+impl Mapped for Attachments {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let attachments = oldest_first(issue.fields.at("attachment"), lost);
         let row = |attachment: Node<'a>| {

@@ -1,6 +1,6 @@
 //! The changelog: one row per changed field of each change, oldest first.
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, count};
 use crate::order::once_each;
@@ -16,7 +16,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<Changelog>;
 
-impl Mapped for Changelog {
+impl Shape for Changelog {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -48,7 +48,9 @@ impl Mapped for Changelog {
         }),
         C::int("item", "Place within the change, from 0.", |r| Got::some(r.index)),
     ];
+}
 
+impl Mapped for Changelog {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
         for change in once_each(issue.at("changelog").at("histories"), lost) {

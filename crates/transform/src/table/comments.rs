@@ -1,6 +1,6 @@
 //! Comments, in the order of the thread.
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, count};
 use crate::order::once_each;
@@ -15,7 +15,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<Comments>;
 
-impl Mapped for Comments {
+impl Shape for Comments {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -47,7 +47,9 @@ impl Mapped for Comments {
         }),
         C::int("position", "Place in the thread, oldest comment 0.", |r| Got::some(r.position)),
     ];
+}
 
+impl Mapped for Comments {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let thread = once_each(issue.fields.at("comment").at("comments"), lost);
         let rows = thread.into_iter().enumerate();

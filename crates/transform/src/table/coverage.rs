@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use jira::time::Instant;
 use serde_json::Value;
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, Text, count};
 use crate::order::{oldest_first, once_each};
@@ -95,11 +95,13 @@ parts! {
     sla "SLA metrics in the copy" "SLA metrics"
 }
 
-impl Mapped for Coverage {
+impl Shape for Coverage {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = COLUMNS;
+}
 
+impl Mapped for Coverage {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
         let fields = issue.fields;
         let comments = fields.at("comment");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::Node;
 use crate::sla;
@@ -17,7 +17,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<CustomFields>;
 
-impl Mapped for CustomFields {
+impl Shape for CustomFields {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -38,7 +38,9 @@ impl Mapped for CustomFields {
             r.value.value().map(|value| Cow::Owned(value.to_string()))
         }),
     ];
+}
 
+impl Mapped for CustomFields {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
         let said = |(_, value): &(&str, Node<'a>)| {
             let empty = value.value().value.is_some_and(|v| v.as_array().is_some_and(Vec::is_empty));

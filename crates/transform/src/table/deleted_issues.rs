@@ -1,6 +1,6 @@
 //! Issues that are gone. A tombstone has its one row here and none in any other table.
 
-use crate::column::{Column, Life, Mapped, known};
+use crate::column::{Column, Life, Mapped, Shape, known};
 use crate::deletion;
 use crate::issue::Issue;
 use crate::node::Text;
@@ -9,10 +9,8 @@ pub(super) struct DeletedIssues;
 
 type C = Column<DeletedIssues>;
 
-impl Mapped for DeletedIssues {
+impl Shape for DeletedIssues {
     type Row<'a> = &'a Issue<'a>;
-
-    const OF: Life = Life::Gone;
 
     const COLUMNS: &'static [C] = &[
         C::text("issue_id", "The issue's id, which never changes.", |i| known(&i.id)),
@@ -28,6 +26,10 @@ impl Mapped for DeletedIssues {
             i.at(deletion::REASON).text()
         }),
     ];
+}
+
+impl Mapped for DeletedIssues {
+    const OF: Life = Life::Gone;
 
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<&'a Issue<'a>> {
         vec![issue]

@@ -1,6 +1,6 @@
 //! Links between issues, as seen from this one: one row per direction.
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node};
 use crate::order::oldest_first;
@@ -17,7 +17,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<Issuelinks>;
 
-impl Mapped for Issuelinks {
+impl Shape for Issuelinks {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -43,7 +43,9 @@ impl Mapped for Issuelinks {
             r.direction.map_or(Got::NONE, |words| r.link.at("type").at(words).text())
         }),
     ];
+}
 
+impl Mapped for Issuelinks {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
         for link in oldest_first(issue.fields.at("issuelinks"), lost) {

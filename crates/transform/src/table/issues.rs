@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::field::role::Role;
 use crate::issue::Issue;
 use crate::node::{Got, Node, Text, count};
@@ -14,7 +14,7 @@ pub(super) struct Issues;
 
 type C = Column<Issues>;
 
-impl Mapped for Issues {
+impl Shape for Issues {
     type Row<'a> = &'a Issue<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -166,7 +166,9 @@ impl Mapped for Issues {
             i.fields.at("votes").at("votes").int()
         }),
     ];
+}
 
+impl Mapped for Issues {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<&'a Issue<'a>> {
         vec![issue]
     }

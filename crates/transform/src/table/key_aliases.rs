@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jira::id::IssueKey;
 use jira::time::Instant;
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node};
 use crate::order::once_each;
@@ -23,7 +23,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<KeyAliases>;
 
-impl Mapped for KeyAliases {
+impl Shape for KeyAliases {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -32,7 +32,9 @@ impl Mapped for KeyAliases {
         C::text("former_key", "A key that it had before.", |r| known(r.former.as_str())),
         C::time("moved_at", "When it lost that key, where that is known.", |r| r.moved_at.clone()),
     ];
+}
 
+impl Mapped for KeyAliases {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut former: BTreeMap<IssueKey, Got<Instant>> = BTreeMap::new();
         let mut add = |key: Node<'_>, at: Got<Instant>| {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, Text};
 use crate::order::once_each;
@@ -27,7 +27,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<MediaLinks>;
 
-impl Mapped for MediaLinks {
+impl Shape for MediaLinks {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -44,7 +44,9 @@ impl Mapped for MediaLinks {
             r.media.alt.as_deref().map(Cow::Borrowed).into()
         }),
     ];
+}
 
+impl Mapped for MediaLinks {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
         // Elements that are lost here were counted by the tables they belong to.
         let mut lost = 0;

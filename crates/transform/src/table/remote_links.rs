@@ -1,6 +1,6 @@
 //! Links to things outside Jira, which are fetched beside the issue.
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::Node;
 use crate::order::oldest_first;
@@ -14,7 +14,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<RemoteLinks>;
 
-impl Mapped for RemoteLinks {
+impl Shape for RemoteLinks {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -40,7 +40,9 @@ impl Mapped for RemoteLinks {
             r.link.at("object").at("status").at("resolved").flag()
         }),
     ];
+}
 
+impl Mapped for RemoteLinks {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let links = oldest_first(issue.at("_remote_links"), lost);
         links.into_iter().map(|link| Row { issue, link }).collect()

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, Text, count};
 use crate::sla::{self, State};
@@ -20,7 +20,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<SlaCycles>;
 
-impl Mapped for SlaCycles {
+impl Shape for SlaCycles {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -51,7 +51,9 @@ impl Mapped for SlaCycles {
             r.millis("remainingTime")
         }),
     ];
+}
 
+impl Mapped for SlaCycles {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
         for (field, metric) in sla::metrics(issue) {

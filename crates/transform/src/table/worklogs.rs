@@ -1,6 +1,6 @@
 //! Worklogs: the complete list that was fetched beside the issue, else the ones embedded in it.
 
-use crate::column::{Column, Mapped, known};
+use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::Node;
 use crate::order::once_each;
@@ -14,7 +14,7 @@ pub(crate) struct Row<'a> {
 
 type C = Column<Worklogs>;
 
-impl Mapped for Worklogs {
+impl Shape for Worklogs {
     type Row<'a> = Row<'a>;
 
     const COLUMNS: &'static [C] = &[
@@ -40,7 +40,9 @@ impl Mapped for Worklogs {
             r.worklog.at("timeSpentSeconds").int()
         }),
     ];
+}
 
+impl Mapped for Worklogs {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         once_each(list(issue), lost).into_iter().map(|worklog| Row { issue, worklog }).collect()
     }

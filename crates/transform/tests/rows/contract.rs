@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use arrow::datatypes::{DataType, TimeUnit};
-use transform::{FieldMap, Table};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use transform::{Dimension, FieldMap, Table};
 
 const ISSUES: &str = "issue_key:str! issue_id:str! issue_url:str summary:str description:str \
     issue_type:str status:str status_category:str priority:str resolution:str project_key:str \
@@ -79,10 +79,25 @@ const COVERAGE: &str = "issue_id:str issue_key:str updated_at:ts synced_at:ts so
     sla_reason:str \
     project_key:str";
 
+const PROJECTS: &str = "project_id:str! project_key:str name:str project_type:str style:str \
+    lead_account_id:str is_private:bool archived:bool category_name:str";
+
+const USERS: &str = "account_id:str! email:str display_name:str active:bool account_type:str \
+    time_zone:str";
+
+const STATUSES: &str = "status_id:str! name:str category_key:str category_name:str project_id:str";
+
+const FIELDS: &str = "field_id:str! name:str custom:bool schema_type:str schema_custom:str \
+    feeds_column:str";
+
+const ORGANIZATIONS: &str = "organization_id:str! name:str uuid:str details_json:str";
+
 fn check(table: Table, name: &str, wanted: &[&str]) {
-    let map = super::map(None);
     assert_eq!(table.name(), name);
-    let schema = table.schema(&map);
+    check_schema(&table.schema(&super::map(None)), name, wanted);
+}
+
+fn check_schema(schema: &Schema, name: &str, wanted: &[&str]) {
     let found = schema.fields().iter().map(|field| {
         let kind = match field.data_type() {
             DataType::Utf8 => "str",
@@ -118,6 +133,22 @@ fn every_table_has_the_columns_of_the_contract_in_their_order() {
 }
 
 #[test]
+fn every_dimension_has_the_columns_of_the_contract_in_their_order() {
+    let all = [
+        (Dimension::Projects, "projects", PROJECTS),
+        (Dimension::Users, "users", USERS),
+        (Dimension::Statuses, "statuses", STATUSES),
+        (Dimension::Fields, "fields", FIELDS),
+        (Dimension::Organizations, "organizations", ORGANIZATIONS),
+    ];
+    for (dimension, name, wanted) in all {
+        assert_eq!(dimension.name(), name);
+        check_schema(&dimension.schema(), name, &[wanted]);
+    }
+    assert_eq!(Dimension::ALL, all.map(|(dimension, _, _)| dimension));
+}
+
+#[test]
 fn columns_of_the_operator_come_last_and_are_text() {
     let columns = BTreeMap::from([
         ("team".to_owned(), "customfield_7".to_owned()),
@@ -132,13 +163,15 @@ fn columns_of_the_operator_come_last_and_are_text() {
 
 #[test]
 fn every_table_and_column_says_what_it_is() {
-    for table in Table::ALL {
-        let schema = table.schema(&super::map(None));
-        assert!(schema.metadata()["description"].ends_with('.'), "{table:?}");
+    let tables = Table::ALL.iter().map(|table| table.schema(&super::map(None)));
+    for schema in tables.chain(Dimension::ALL.iter().map(|dimension| dimension.schema())) {
+        assert!(schema.metadata()["description"].ends_with('.'), "{schema:?}");
         for field in schema.fields() {
             let about = &field.metadata()["description"];
-            assert!(about.ends_with('.') && about.len() > 8, "{table:?}.{}", field.name());
+            assert!(about.ends_with('.') && about.len() > 8, "{}: {about}", field.name());
         }
+    }
+    for table in Table::ALL {
         assert_eq!(Table::named(table.name()), Some(*table));
     }
     assert_eq!(Table::named("Issues"), None);

@@ -17,6 +17,7 @@ mod tables;
 mod aliases;
 mod gone;
 mod coverage;
+mod dimensions;
 mod arbitrary;
 mod real;
 
