@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) sla: Sla,
     pub(crate) sweep: Sweep,
     pub(crate) census: Census,
+    pub(crate) dimensions: Dimensions,
     pub(crate) webhook: Webhook,
     pub(crate) storage: Storage,
     pub(crate) reconcile: Reconcile,
@@ -62,6 +63,12 @@ pub(crate) struct Sweep {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Census {
+    pub(crate) every_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Dimensions {
     pub(crate) every_ms: u64,
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jira::client::FieldId;
 use jira::pace::Priority;
-use lake::Lake;
+use lake::{Lake, Shrink};
 use ledger::Clocks;
 use reconcile::Error;
 use reconcile::backfill::Run;
 use reconcile::census::Census;
+use reconcile::dimensions::Dimensions;
 use reconcile::jobs::{First, Job, Surroundings};
 use reconcile::sla::SlaPoll;
 use reconcile::sweep::Sweep;
@@ -41,6 +42,8 @@ impl Rounds {
         let long = self.job("long-sweep", settings.sweep.long_every_ms, First::AtOnce);
         let daily = self.job("census", settings.census.every_ms, First::WhenDue);
         let clocks = self.job("sla", settings.sla.poll_every_ms, First::AtOnce);
+        let lists = self.job("dimensions", settings.dimensions.every_ms, First::WhenDue);
+        let dimensions = Dimensions { client: self.jira.at(Priority::Sweep), lake: lake.clone() };
         let around = Surroundings {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
@@ -53,6 +56,9 @@ impl Rounds {
                 counts(sweep.look_back(look_back).await)
             }),
             daily.run(around.clone(), stopped(), || async { counts(census.pass().await) }),
+            lists.run(around.clone(), stopped(), || async {
+                counts(dimensions.pass(Shrink::Refuse).await)
+            }),
             clocks.run(around.clone(), stopped(), || async {
                 counts(poll.pass(Clocks::Running, Run::Real).await)
             }),

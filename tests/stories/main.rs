@@ -25,6 +25,8 @@ mod catching_up;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod dimensions;
+#[cfg(test)]
 mod pauses;
 #[cfg(test)]
 mod histories;

@@ -109,6 +109,7 @@ impl World {
             .env("JIRALAKE_SWEEP_LONG_EVERY_MS", "0")
             .env("JIRALAKE_CENSUS_EVERY_MS", "0")
             .env("JIRALAKE_SLA_POLL_EVERY_MS", "0")
+            .env("JIRALAKE_DIMENSIONS_EVERY_MS", "0")
             .envs(&self.env)
             .kill_on_drop(true);
         command
