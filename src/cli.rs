@@ -49,6 +49,12 @@ enum Command {
     Sla(commands::sla::Command),
     /// What needs a person: list, retry, drop, release
     Parked(commands::parked::Command),
+    /// How complete the lake is, which issues are not, and why
+    Coverage(commands::coverage::Coverage),
+    /// Every field of the site and the columns that it feeds
+    Fields(commands::fields::Fields),
+    /// The projects: issues in Jira and here, and whether they are kept
+    Projects(commands::projects::Projects),
     /// Rebuild the tables from a folder of raw issue JSON
     Transform(commands::transform::Transform),
     /// Show a whole ticket as Markdown, from the raw snapshot
@@ -76,6 +82,9 @@ impl Cli {
             Command::Sync(sync) => sync.run(&common),
             Command::Sla(sla) => sla.run(&common),
             Command::Parked(parked) => parked.run(&common),
+            Command::Coverage(coverage) => coverage.run(&common),
+            Command::Fields(fields) => fields.run(&common),
+            Command::Projects(projects) => projects.run(&common),
             Command::Transform(transform) => transform.run(&common),
             Command::Show(show) => show.run(&common),
             Command::Events(events) => events.run(&common),
