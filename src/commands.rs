@@ -7,6 +7,7 @@ pub(crate) mod sync;
 pub(crate) mod sla;
 pub(crate) mod parked;
 mod through;
+pub(crate) mod check;
 pub(crate) mod coverage;
 pub(crate) mod fields;
 pub(crate) mod projects;

@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) sla: Sla,
     pub(crate) sweep: Sweep,
     pub(crate) census: Census,
+    pub(crate) check: Check,
     pub(crate) webhook: Webhook,
     pub(crate) storage: Storage,
     pub(crate) reconcile: Reconcile,
@@ -61,6 +62,13 @@ pub(crate) struct Sweep {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Census {
     pub(crate) every_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Check {
+    pub(crate) most_fixes: u32,
+    pub(crate) grace_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

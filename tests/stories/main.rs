@@ -25,6 +25,8 @@ mod catching_up;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod overview;
 #[cfg(test)]
 mod kill;
