@@ -45,8 +45,8 @@ pub(super) struct Stored {
     pub(super) months: BTreeSet<Month>,
     pub(super) comments: usize,
     pub(super) changes: usize,
-    /// Why a file that could have more cannot be read.
-    pub(super) unreadable: Option<String>,
+    /// A file that could have more and cannot be read, and why.
+    pub(super) unreadable: Option<Unread>,
 }
 
 /// What the tables must have by the snapshot.
@@ -90,8 +90,16 @@ pub(super) enum Verdict {
         /// What to do.
         remedy: Remedy,
     },
-    /// Nothing can be said, and why.
-    Unseen(String),
+    /// Nothing can be said.
+    Unseen(Unread),
+}
+
+/// Why nothing can be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unread {
+    /// The table's file, when that is the cause; it concerns all of its issues.
+    pub(super) table: Option<String>,
+    pub(super) reason: String,
 }
 
 /// How a difference is repaired.
@@ -137,11 +145,13 @@ impl Stored {
 /// What is to be said of an issue.
 pub(super) fn compare(seen: &Seen) -> Verdict {
     match (&seen.raw, &seen.stored.unreadable, &seen.jira) {
-        (Snapped::Unreadable(reason), ..) | (_, Some(reason), _) => {
-            return Verdict::Unseen(reason.clone());
+        (Snapped::Unreadable(reason), ..) => {
+            return Verdict::Unseen(Unread { table: None, reason: reason.clone() });
         }
+        (_, Some(file), _) => return Verdict::Unseen(file.clone()),
         (_, _, InJira::NotGiven) => {
-            return Verdict::Unseen("jira could not give it now".to_owned());
+            let reason = "jira could not give it now".to_owned();
+            return Verdict::Unseen(Unread { table: None, reason });
         }
         (_, _, InJira::There(_) | InJira::Absent | InJira::Elsewhere) => {}
     }
@@ -319,7 +329,13 @@ mod tests {
         let torn = || Snapped::Unreadable("torn".to_owned());
         assert!(unseen(&seen(InJira::There(issue(NOON)), torn(), Stored::default())));
         assert!(unseen(&seen(InJira::Absent, torn(), stored(NOON))));
-        let file = Stored { unreadable: Some("torn".to_owned()), ..Stored::default() };
+        let file = Stored {
+            unreadable: Some(Unread {
+                table: Some("issues/2026-02".to_owned()),
+                reason: "torn".to_owned(),
+            }),
+            ..Stored::default()
+        };
         assert!(unseen(&seen(InJira::There(issue(NOON)), snapshot(NOON), file)));
         assert!(unseen(&seen(InJira::NotGiven, snapshot(NOON), stored(NOON))));
     }

@@ -11,7 +11,7 @@ use lake::{Error as LakeError, Row, Select};
 use serde_json::Value;
 use transform::{Snapshot, Table};
 
-use super::compare::{Expected, InJira, Seen, Snapped, Stored, Verdict, compare};
+use super::compare::{Expected, InJira, Seen, Snapped, Stored, Unread, Verdict, compare};
 use super::here::OUTLINE;
 use super::scope::Sight;
 use super::{Check, content, is_recent};
@@ -234,7 +234,9 @@ impl Check {
             let select = Select { columns: *columns, issues: Some(ids) };
             match self.tables.read(*table, month, select) {
                 Ok(rows) => all.insert(*table, rows),
-                Err(error @ LakeError::Table { .. }) => return Ok(Err(error.to_string())),
+                Err(LakeError::Table { file, reason }) => {
+                    return Ok(Err(Unread { table: Some(file), reason }));
+                }
                 Err(error) => return Err(error),
             };
         }
@@ -257,7 +259,7 @@ impl Check {
 }
 
 /// The rows of some issues in one month by table and issue, or why a file cannot be read.
-pub(super) type MonthRows = Result<BTreeMap<Table, BTreeMap<IssueId, Vec<Row>>>, String>;
+pub(super) type MonthRows = Result<BTreeMap<Table, BTreeMap<IssueId, Vec<Row>>>, Unread>;
 
 impl Seen {
     fn examined(self, known: Option<IssueKey>, verdict: Verdict) -> Examined {

@@ -6,7 +6,7 @@ use jira::id::{IssueId, IssueKey};
 use jira::time::{Instant, Month};
 use serde::{Serialize, Serializer};
 
-use super::compare::{Remedy, Verdict};
+use super::compare::{Remedy, Unread, Verdict};
 use super::examine::Examined;
 use super::scope::{MaxAge, Scope, Sight};
 
@@ -142,7 +142,7 @@ impl Report {
         // Of a file that was named for its issue it is not said again.
         let named = |file: &str| {
             let reason = format!("`{file}`");
-            report.not_seen.iter().any(|unseen| unseen.reason.contains(&reason))
+            report.not_seen.iter().any(|it| it.name == file || it.reason.contains(&reason))
         };
         let files = sight.unreadable.iter().filter(|(file, _)| !named(file));
         let files =
@@ -165,9 +165,13 @@ impl Report {
                 counts.in_work += 1;
                 self.in_work.push(InWork { issue, key, what });
             }
-            Verdict::Unseen(reason) => {
+            Verdict::Unseen(Unread { table, reason }) => {
                 counts.not_seen += 1;
-                self.not_seen.push(Unseen { name: key, reason });
+                let unseen = Unseen { name: table.unwrap_or(key), reason };
+                // One file of a table concerns many issues.
+                if !self.not_seen.contains(&unseen) {
+                    self.not_seen.push(unseen);
+                }
             }
             Verdict::Differs { kind, what, remedy } => {
                 match kind {
