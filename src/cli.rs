@@ -19,7 +19,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 wrong call or settings · 3 done, but \
-some input could not be read";
+some input could not be read · 4 checked, and it differs · 5 could not check";
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -49,6 +49,14 @@ enum Command {
     Sla(commands::sla::Command),
     /// What needs a person: list, retry, drop, release
     Parked(commands::parked::Command),
+    /// Compare Jira, the raw snapshots and the tables
+    Check(commands::check::Check),
+    /// How complete the lake is, which issues are not, and why
+    Coverage(commands::coverage::Coverage),
+    /// Every field of the site and the columns that it feeds
+    Fields(commands::fields::Fields),
+    /// The projects: issues in Jira and here, and whether they are kept
+    Projects(commands::projects::Projects),
     /// Rebuild the tables from a folder of raw issue JSON
     Transform(commands::transform::Transform),
     /// Show a whole ticket as Markdown, from the raw snapshot
@@ -78,6 +86,10 @@ impl Cli {
             Command::Sync(sync) => sync.run(&common),
             Command::Sla(sla) => sla.run(&common),
             Command::Parked(parked) => parked.run(&common),
+            Command::Check(check) => check.run(&common),
+            Command::Coverage(coverage) => coverage.run(&common),
+            Command::Fields(fields) => fields.run(&common),
+            Command::Projects(projects) => projects.run(&common),
             Command::Transform(transform) => transform.run(&common),
             Command::Show(show) => show.run(&common),
             Command::Events(events) => events.run(&common),

@@ -1,5 +1,5 @@
 //! Exit codes, a contract: 0 done · 1 failed · 2 wrong call or settings · 3 done, but some input
-//! could not be read.
+//! could not be read · 4 checked, and it differs · 5 could not check.
 
 use std::process::ExitCode;
 
@@ -12,6 +12,10 @@ pub(crate) enum Done {
     All,
     /// Everything but what was reported as unreadable.
     Partly,
+    /// What was compared is not the same.
+    Differs,
+    /// Something could not be compared, and what was compared is the same.
+    Unchecked,
 }
 
 impl Done {
@@ -32,6 +36,8 @@ pub(crate) fn code(result: anyhow::Result<Done>) -> ExitCode {
     match result {
         Ok(Done::All) => ExitCode::SUCCESS,
         Ok(Done::Partly) => ExitCode::from(3),
+        Ok(Done::Differs) => ExitCode::from(4),
+        Ok(Done::Unchecked) => ExitCode::from(5),
         Err(error) => {
             report::failure(&error);
             let usage = error.chain().any(|cause| cause.is::<Usage>());
@@ -54,6 +60,8 @@ mod tests {
     fn each_ending_has_its_code() {
         check(Ok(Done::All), 0);
         check(Ok(Done::Partly), 3);
+        check(Ok(Done::Differs), 4);
+        check(Ok(Done::Unchecked), 5);
         check(Err(anyhow!("disk")), 1);
         check(Err(anyhow!(Usage("no secret".into()))).context("cannot start"), 2);
     }

@@ -66,6 +66,25 @@ pub(crate) fn progress(total: u64, what: &'static str) -> ProgressBar {
     bar
 }
 
+/// Rows of cells as columns on stdout, the first row as their heads: the first `left` of them are
+/// words, the others numbers.
+pub(crate) fn aligned(rows: &[Vec<String>], left: usize) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| {
+        rows.iter().filter_map(move |row| row.get(at)).map(|cell: &String| cell.chars().count())
+    };
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).max().unwrap_or(0)).collect();
+    for row in rows {
+        let cells =
+            row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| match at < left {
+                true => format!("{cell:<width$}"),
+                false => format!("{cell:>width$}"),
+            });
+        data(cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
 /// A duration as people read it: `4.2 ms`, `1.3 s`.
 pub(crate) fn took(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) sweep: Sweep,
     pub(crate) census: Census,
     pub(crate) dimensions: Dimensions,
+    pub(crate) check: Check,
     pub(crate) webhook: Webhook,
     pub(crate) storage: Storage,
     pub(crate) reconcile: Reconcile,
@@ -70,6 +71,13 @@ pub(crate) struct Census {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Dimensions {
     pub(crate) every_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Check {
+    pub(crate) most_fixes: u32,
+    pub(crate) grace_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -31,6 +31,10 @@ mod pauses;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
+mod overview;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod start;

@@ -36,6 +36,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A table's file exists and cannot be read. It is never taken for an empty one.
+    #[error("the table file `{file}` cannot be read: {reason}")]
+    Table {
+        /// Table and month.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
     /// Rows could not be turned into a Parquet file.
     #[error("cannot encode {what}")]
     Encode {

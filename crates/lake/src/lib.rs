@@ -28,6 +28,7 @@ mod retired;
 mod publish;
 mod views;
 mod verify;
+mod read_back;
 
 mod cores;
 mod dimension;
@@ -48,7 +49,9 @@ pub use lock::{LOCK_FILE, Lock};
 pub use mapping::Mapping;
 pub use open::Lake;
 pub use raw::Raw;
+pub use read_back::{Row, RowsByIssue, Select, Tables};
 pub use rebuild::{Phase, Progress, Rebuilt};
+pub use survey::{RawIssue, RawIssues};
 pub use tree::{Output, Tree};
 pub use verify::{Difference, What};
 pub use views::VIEWS_FILE;

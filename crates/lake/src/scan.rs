@@ -23,6 +23,11 @@ pub(crate) struct Entry {
     pub(crate) month: Month,
     /// When it was fetched, else when Jira says it changed: the newer of two files wins.
     pub(crate) newness: Option<Instant>,
+    pub(crate) created: Option<Instant>,
+    /// When Jira says it changed.
+    pub(crate) updated: Option<Instant>,
+    /// It is a tombstone, made then.
+    pub(crate) deleted_at: Option<Instant>,
 }
 
 /// Looks at the bytes of one file; the error is the reason why it is no snapshot.
@@ -49,6 +54,9 @@ impl Entry {
             key: snapshot.key().clone(),
             month: snapshot.month(),
             newness: snapshot.synced_at().or(snapshot.updated()),
+            created: snapshot.created(),
+            updated: snapshot.updated(),
+            deleted_at: snapshot.deleted_at(),
         }
     }
 
@@ -64,6 +72,7 @@ struct Members {
     id: Text,
     key: Text,
     synced_at: Text,
+    deleted_at: Text,
     created: Text,
     updated: Text,
 }
@@ -71,13 +80,16 @@ struct Members {
 impl Members {
     fn entry(self, file: &str) -> Option<Entry> {
         let instant = |text: Text| text.0.as_deref().and_then(Instant::parse);
-        let updated = instant(self.updated);
+        let (created, updated) = (instant(self.created), instant(self.updated));
         Some(Entry {
             file: file.to_owned(),
             id: self.id.0?.parse().ok()?,
             key: self.key.0?.parse().ok()?,
-            month: Month::of(instant(self.created)),
+            month: Month::of(created),
             newness: instant(self.synced_at).or(updated),
+            created,
+            updated,
+            deleted_at: instant(self.deleted_at),
         })
     }
 }
@@ -107,6 +119,7 @@ impl<'de> Visitor<'de> for TopLevel {
                 Name::Id => found.id = map.next_value()?,
                 Name::Key => found.key = map.next_value()?,
                 Name::SyncedAt => found.synced_at = map.next_value()?,
+                Name::DeletedAt => found.deleted_at = map.next_value()?,
                 Name::Fields => {
                     let fields: Fields = map.next_value()?;
                     (found.created, found.updated) = (fields.created, fields.updated);
@@ -129,6 +142,8 @@ enum Name {
     Key,
     #[serde(rename = "_synced_at")]
     SyncedAt,
+    #[serde(rename = "_deleted_at")]
+    DeletedAt,
     #[serde(rename = "fields")]
     Fields,
     #[serde(other)]

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jira::id::IssueId;
-use jira::time::Month;
+use jira::id::{IssueId, IssueKey};
+use jira::time::{Instant, Month};
 
 use crate::cores;
 use crate::error::Error;
@@ -15,6 +15,42 @@ use crate::scan::{Entry, scan};
 
 /// Files that a thread looks at before it takes the next ones.
 const FILES_AT_ONCE: usize = 64;
+
+/// What the raw folder says of all issues, for those who compare it with something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawIssues {
+    /// Every issue that has a readable file, tombstones among them.
+    pub issues: BTreeMap<IssueId, RawIssue>,
+    /// Files that could not be read, with the reason: nothing is known of their issues.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// What the newest snapshot of an issue says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawIssue {
+    /// Its key.
+    pub key: IssueKey,
+    /// Its partition.
+    pub month: Month,
+    /// When it was created.
+    pub created: Option<Instant>,
+    /// When Jira says it changed.
+    pub updated: Option<Instant>,
+    /// When it was found to be gone.
+    pub deleted_at: Option<Instant>,
+}
+
+impl Raw {
+    /// Looks at every snapshot. No tree is built, so that a folder of any size can be looked at.
+    pub fn outline(&self) -> Result<RawIssues, Error> {
+        let Survey { months, unreadable, .. } = Survey::of(self, &|_| {})?;
+        let issues = months.into_values().flatten().map(|entry| {
+            let Entry { id, key, month, created, updated, deleted_at, .. } = entry;
+            (id, RawIssue { key, month, created, updated, deleted_at })
+        });
+        Ok(RawIssues { issues: issues.collect(), unreadable })
+    }
+}
 
 /// What the raw folder holds.
 #[derive(Debug, Default)]

@@ -1,5 +1,7 @@
 //! The sums that must add up: deliveries by outcome, work by state, issues. All from one moment.
 
+use std::collections::BTreeMap;
+
 use jira::time::Instant;
 use sqlx::SqliteConnection;
 
@@ -78,6 +80,18 @@ impl Ledger {
         counts.issues = unsigned(issues.0 - issues.1)?;
         counts.issues_deleted = unsigned(issues.1)?;
         Ok(counts)
+    }
+}
+
+impl Ledger {
+    /// How many issues exist of each project, by its key.
+    pub async fn issues_by_project(&self) -> Result<BTreeMap<String, u64>, Error> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT project, COUNT(*) FROM issues WHERE deleted_at IS NULL GROUP BY project",
+        )
+        .fetch_all(&self.store.read)
+        .await?;
+        rows.into_iter().map(|(project, count)| Ok((project, unsigned(count)?))).collect()
     }
 }
 

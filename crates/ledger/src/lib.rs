@@ -26,6 +26,7 @@ mod work;
 
 mod breaker;
 mod catalog;
+mod checked;
 mod commit;
 mod count;
 mod cursor;
@@ -35,6 +36,7 @@ mod known;
 pub use audit::DeliveryFilter;
 pub use breaker::{Breaker, Verdict};
 pub use catalog::{CatalogFile, CommitId};
+pub use checked::Checked;
 pub use commit::{Again, Commit, Finished};
 pub use count::Counts;
 pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};

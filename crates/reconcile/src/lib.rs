@@ -19,6 +19,7 @@ pub mod census;
 pub mod backfill;
 pub mod sla;
 pub mod dimensions;
+pub mod check;
 pub mod jobs;
 pub mod metrics;
 

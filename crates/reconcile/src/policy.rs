@@ -113,6 +113,7 @@ fn after_lake(error: &lake::Error, senseless: bool, later: Next) -> Next {
             remedy: "run `jiralake transform --dry-run` and look at the file that it names",
         },
         lake::Error::Unreadable { .. }
+        | lake::Error::Table { .. }
         | lake::Error::Encode { .. }
         | lake::Error::Rows { .. }
         | lake::Error::CutOff { .. }

@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ledger::{Counts, Ledger};
+use ledger::{Checked, Counts, Ledger};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 /// The content type of OpenMetrics 1.0.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,6 +32,15 @@ struct Metrics {
     work: Family<By, Gauge>,
     issues: Gauge,
     deletes_stopped: Gauge,
+    check: Check,
+}
+
+/// The last `jiralake check`, by whichever process.
+#[derive(Debug, Clone, Default)]
+struct Check {
+    differences: Gauge,
+    not_seen: Gauge,
+    at: Gauge<f64, std::sync::atomic::AtomicU64>,
 }
 
 /// The route; `registry` has what the other parts registered.
@@ -52,17 +61,21 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         "1 while too many disappearances have stopped the deleting; see `jiralake parked`",
         deletes_stopped.clone(),
     );
+    let check = Check::new(&mut registry);
     let registry = Arc::new(registry);
-    let metrics = Metrics { registry, ledger, deliveries, work, issues, deletes_stopped };
+    let metrics = Metrics { registry, ledger, deliveries, work, issues, deletes_stopped, check };
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {
     let ledger = &metrics.ledger;
-    let looked =
-        async { Ok::<_, ledger::Error>((ledger.counts().await?, ledger.breaker().await?)) };
+    let looked = async {
+        let counts = (ledger.counts().await?, ledger.breaker().await?);
+        Ok::<_, ledger::Error>((counts, ledger.last_check().await?))
+    };
     let counts = match looked.await {
-        Ok((counts, breaker)) => {
+        Ok(((counts, breaker), checked)) => {
+            metrics.check.set(checked);
             metrics.deletes_stopped.set(i64::from(breaker.stopped_at.is_some()));
             counts
         }
@@ -79,6 +92,37 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
             tracing::error!("cannot encode the metrics: {error}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+impl Check {
+    fn new(registry: &mut Registry) -> Self {
+        let made = Self::default();
+        registry.register(
+            "jiralake_check_differences",
+            "Issues that differed from Jira at the last check; 0 also when there was none",
+            made.differences.clone(),
+        );
+        registry.register(
+            "jiralake_check_not_seen",
+            "Issues and files that the last check could not compare",
+            made.not_seen.clone(),
+        );
+        registry.register_with_unit(
+            "jiralake_check_last_timestamp",
+            "When the last check that could compare began, in seconds since 1970; 0: never",
+            Unit::Seconds,
+            made.at.clone(),
+        );
+        made
+    }
+
+    fn set(&self, checked: Option<Checked>) {
+        let Some(Checked { at, differences, not_seen }) = checked else { return };
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.differences.set(count(differences));
+        self.not_seen.set(count(not_seen));
+        self.at.set(at.millis() as f64 / 1e3);
     }
 }
 

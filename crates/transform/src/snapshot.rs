@@ -92,7 +92,12 @@ impl Snapshot {
 
     /// The partition of all rows of this issue: the UTC month of its creation, or `unknown`.
     pub fn month(&self) -> Month {
-        Month::of(self.fields().at("created").time().value)
+        Month::of(self.created())
+    }
+
+    /// When it was created.
+    pub fn created(&self) -> Option<Instant> {
+        self.fields().at("created").time().value
     }
 
     /// When Jira last changed the issue.

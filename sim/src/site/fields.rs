@@ -33,6 +33,16 @@ impl Site {
         })
     }
 
+    /// Changes a field as scripts behind the API do: no changelog, no webhook, and `updated` stays.
+    pub fn set_in_silence(&self, issue: &str, field: &str, value: Value) -> Result<(), Error> {
+        self.edit_with(|edit| {
+            let id = edit.id(issue)?;
+            known(edit, id, field)?;
+            edit.issue(id)?.fields.insert(field.to_owned(), value);
+            Ok(())
+        })
+    }
+
     /// Moves the issue to a status, by name. Entering a done status resolves it, leaving one
     /// opens it again.
     pub fn transition(&self, issue: &str, status: &str) -> Result<(), Error> {
