@@ -47,6 +47,8 @@ enum Command {
     Sync(commands::sync::Sync),
     /// Poll SLA clocks now, or fetch all of them once
     Sla(commands::sla::Command),
+    /// The bytes of attachments: fetch them now, or print where they are
+    Attachments(commands::attachments::Command),
     /// What needs a person: list, retry, drop, release
     Parked(commands::parked::Command),
     /// Rebuild the tables from a folder of raw issue JSON
@@ -75,6 +77,7 @@ impl Cli {
             Command::Backfill(backfill) => backfill.run(&common),
             Command::Sync(sync) => sync.run(&common),
             Command::Sla(sla) => sla.run(&common),
+            Command::Attachments(attachments) => attachments.run(&common),
             Command::Parked(parked) => parked.run(&common),
             Command::Transform(transform) => transform.run(&common),
             Command::Show(show) => show.run(&common),

@@ -16,6 +16,7 @@ pub(crate) struct Settings {
     pub(crate) sla: Sla,
     pub(crate) sweep: Sweep,
     pub(crate) census: Census,
+    pub(crate) attachments: Attachments,
     pub(crate) webhook: Webhook,
     pub(crate) storage: Storage,
     pub(crate) reconcile: Reconcile,
@@ -61,6 +62,15 @@ pub(crate) struct Sweep {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Census {
     pub(crate) every_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Attachments {
+    pub(crate) every_ms: u64,
+    pub(crate) parallel: u32,
+    pub(crate) max_bytes: u64,
+    pub(crate) media_hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

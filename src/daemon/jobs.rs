@@ -7,6 +7,7 @@ use jira::pace::Priority;
 use lake::Lake;
 use ledger::Clocks;
 use reconcile::Error;
+use reconcile::attachments::Downloads;
 use reconcile::backfill::Run;
 use reconcile::census::Census;
 use reconcile::jobs::{First, Job, Surroundings};
@@ -35,12 +36,21 @@ impl Rounds {
             fields: sla_fields,
             parallel: 4,
         };
+        let downloads = Downloads {
+            client: self.jira.at(Priority::Backfill),
+            ledger: self.ledger.clone(),
+            lake: lake.clone(),
+            clock: self.clock.clone(),
+            back_off: self.limits.back_off,
+            bounds: self.bounds,
+        };
         let settings = &self.settings;
         let look_back = Duration::from_millis(settings.sweep.long_look_back_ms);
         let short = self.job("sweep", settings.sweep.every_ms, First::AtOnce);
         let long = self.job("long-sweep", settings.sweep.long_every_ms, First::AtOnce);
         let daily = self.job("census", settings.census.every_ms, First::WhenDue);
         let clocks = self.job("sla", settings.sla.poll_every_ms, First::AtOnce);
+        let bytes = self.job("attachments", settings.attachments.every_ms, First::AtOnce);
         let around = Surroundings {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
@@ -56,6 +66,7 @@ impl Rounds {
             clocks.run(around.clone(), stopped(), || async {
                 counts(poll.pass(Clocks::Running, Run::Real).await)
             }),
+            bytes.run(around.clone(), stopped(), || async { counts(downloads.pass().await) }),
         );
         std::future::pending().await
     }

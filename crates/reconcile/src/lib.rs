@@ -18,6 +18,7 @@ pub mod sweep;
 pub mod census;
 pub mod backfill;
 pub mod sla;
+pub mod attachments;
 pub mod jobs;
 pub mod metrics;
 

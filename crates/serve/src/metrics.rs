@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ledger::{Counts, Ledger};
+use ledger::{AttachmentCounts, Counts, Ledger};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
@@ -30,6 +30,7 @@ struct Metrics {
     ledger: Ledger,
     deliveries: Family<By, Gauge>,
     work: Family<By, Gauge>,
+    attachments: Family<By, Gauge>,
     issues: Gauge,
     deletes_stopped: Gauge,
 }
@@ -38,6 +39,7 @@ struct Metrics {
 pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
     let deliveries = Family::default();
     let work = Family::default();
+    let attachments = Family::default();
     let issues = Gauge::default();
     registry.register(
         "jiralake_deliveries",
@@ -45,6 +47,11 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         deliveries.clone(),
     );
     registry.register("jiralake_work", "Issues to look at, by state", work.clone());
+    registry.register(
+        "jiralake_attachments",
+        "Attachments that issues list, by what became of their bytes",
+        attachments.clone(),
+    );
     registry.register("jiralake_issues", "Issues in the lake", issues.clone());
     let deletes_stopped = Gauge::default();
     registry.register(
@@ -53,16 +60,20 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         deletes_stopped.clone(),
     );
     let registry = Arc::new(registry);
-    let metrics = Metrics { registry, ledger, deliveries, work, issues, deletes_stopped };
+    let metrics =
+        Metrics { registry, ledger, deliveries, work, attachments, issues, deletes_stopped };
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {
     let ledger = &metrics.ledger;
-    let looked =
-        async { Ok::<_, ledger::Error>((ledger.counts().await?, ledger.breaker().await?)) };
+    let looked = async {
+        let attachments = ledger.attachment_counts(None).await?;
+        Ok::<_, ledger::Error>((ledger.counts().await?, ledger.breaker().await?, attachments))
+    };
     let counts = match looked.await {
-        Ok((counts, breaker)) => {
+        Ok((counts, breaker, attachments)) => {
+            metrics.set_attachments(&attachments);
             metrics.deletes_stopped.set(i64::from(breaker.stopped_at.is_some()));
             counts
         }
@@ -83,11 +94,14 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
 }
 
 impl Metrics {
+    fn set_attachments(&self, counts: &AttachmentCounts) {
+        set(&self.attachments, "pending", counts.pending);
+        set(&self.attachments, "stored", counts.stored);
+        set(&self.attachments, "too_large", counts.too_large);
+        set(&self.attachments, "failed", counts.failed);
+    }
+
     fn set(&self, counts: &Counts) {
-        let set = |family: &Family<By, Gauge>, state, count: u64| {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            family.get_or_create(&By { state }).set(count);
-        };
         set(&self.deliveries, "applied", counts.applied);
         set(&self.deliveries, "superseded", counts.superseded);
         set(&self.deliveries, "parked", counts.parked);
@@ -98,4 +112,9 @@ impl Metrics {
         set(&self.work, "parked", counts.work_parked);
         self.issues.set(i64::try_from(counts.issues).unwrap_or(i64::MAX));
     }
+}
+
+fn set(family: &Family<By, Gauge>, state: &'static str, count: u64) {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    family.get_or_create(&By { state }).set(count);
 }
