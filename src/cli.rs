@@ -47,6 +47,8 @@ enum Command {
     Sync(commands::sync::Sync),
     /// Poll SLA clocks now, or fetch all of them once
     Sla(commands::sla::Command),
+    /// The bytes of attachments: fetch them now, or print where they are
+    Attachments(commands::attachments::Command),
     /// What needs a person: list, retry, drop, release
     Parked(commands::parked::Command),
     /// Compare Jira, the raw snapshots and the tables
@@ -85,6 +87,7 @@ impl Cli {
             Command::Backfill(backfill) => backfill.run(&common),
             Command::Sync(sync) => sync.run(&common),
             Command::Sla(sla) => sla.run(&common),
+            Command::Attachments(attachments) => attachments.run(&common),
             Command::Parked(parked) => parked.run(&common),
             Command::Check(check) => check.run(&common),
             Command::Coverage(coverage) => coverage.run(&common),

@@ -15,6 +15,7 @@ use jira::time::{Clock, Instant};
 use lake::{Lake, Lock, Mapping, Raw};
 use ledger::Ledger;
 use prometheus_client::registry::Registry;
+use reconcile::attachments::Bounds;
 use reconcile::fetch::Fetcher;
 use reconcile::look::{Limits, Looker};
 use reconcile::metrics::Metrics;
@@ -103,6 +104,7 @@ pub(crate) async fn run(
         jira: jira.clone(),
         service,
         limits: Arc::new(start::loop_limits(settings)?),
+        bounds: start::download_bounds(settings)?,
         clock,
         job_metrics,
         jobs: Jobs::Run,
@@ -205,6 +207,7 @@ struct Rounds {
     jira: Client,
     service: Option<Client>,
     limits: Arc<Limits>,
+    bounds: Bounds,
     clock: Clock,
     job_metrics: reconcile::jobs::Metrics,
     /// Whether the background jobs run beside the loop.

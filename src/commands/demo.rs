@@ -124,6 +124,8 @@ impl Demo {
             ("jira.api-token", main.token.clone()),
             ("sla.email", service.email.clone()),
             ("sla.api-token", service.token.clone()),
+            ("attachments.media-hosts", sim.media_url().to_owned()),
+            ("attachments.every-ms", "1000".to_owned()),
             ("webhook.secret", secret(self.seed)),
             ("webhook.listen", self.listen.clone()),
             ("storage.raw-dir", below("raw")),

@@ -1,30 +1,25 @@
 //! `jiralake sla`: one pass of what `serve` does on its own, or the values of all issues once. When
 //! a `serve` runs, it makes the pass, as only one program writes a lake.
 
-use std::time::Duration;
-
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use jira::client::FieldId;
 use jira::pace::Priority;
 use jira::time::Clock;
-use lake::{Lake, Lock, Mapping};
 use ledger::Clocks;
 use reconcile::backfill::Run;
-use reconcile::jobs;
 use reconcile::sla::{Polled, SlaPoll};
 use serde_json::{Value, json};
-use tokio::time::sleep;
-use transform::Site;
 
+use super::pass::{self, Here};
 use crate::cli::Common;
 use crate::config::Settings;
 use crate::daemon::start;
 use crate::exit::Done;
 use crate::{report, telemetry};
 
-/// A running `serve` that does not answer within this is stuck or has the job turned off.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// As which this program has the lake.
+const NAME: &str = "jiralake sla";
 
 /// Poll SLA clocks now, or fetch the values of all issues once.
 #[derive(Debug, Args)]
@@ -77,47 +72,23 @@ async fn poll(
     settings: &Settings,
     (clocks, run, parallel): (Clocks, Run, u32),
 ) -> anyhow::Result<Value> {
-    let clock = Clock::system();
-    match Lock::take(&start::layout(settings).parquet, "jiralake sla", clock.now()) {
-        Ok(lock) => drop(lock),
-        Err(lake::Error::Locked { holder, .. })
-            if clocks == Clocks::Running && run == Run::Real =>
-        {
-            report::talk(format_args!("{holder} has the lake and makes the pass"));
-            return asked(settings).await;
+    if let Some(holder) = pass::holder(settings, NAME)? {
+        if clocks == Clocks::All || run == Run::Dry {
+            bail!("{holder} has the lake: stop it first, or poll without --dry-run");
         }
-        Err(error) => return Err(error.into()),
+        report::talk(format_args!("{holder} has the lake and makes the pass"));
+        return pass::ask(&start::existing_ledger(settings).await?, "sla").await;
     }
     let (jira, service) = start::accounts(settings)?;
-    let ledger = start::existing_ledger(settings).await?;
-    let map = std::sync::Arc::new(start::field_map(settings)?);
-    let fields: Vec<FieldId> = map.sla_fields().filter_map(|id| id.parse().ok()).collect();
-    let mapping = Mapping { site: Site { domain: settings.jira.domain.clone() }, fields: map };
-    let layout = start::layout(settings);
-    let lake = Lake::open(layout, ledger.clone(), mapping, "jiralake sla", clock.clone()).await?;
+    let Here { ledger, lake, fields } = pass::open(settings, NAME).await?;
+    let fields: Vec<FieldId> = fields.sla_fields().filter_map(|id| id.parse().ok()).collect();
     let client = service.as_ref().unwrap_or(&jira).at(Priority::Sla);
     client.identify().await.context("Jira does not accept the account that reads SLA values")?;
+    let clock = Clock::system();
     let poll = SlaPoll { client, ledger: ledger.clone(), lake, clock, fields, parallel };
     let polled: Polled = poll.pass(clocks, run).await?;
     ledger.close().await;
     Ok(json!(polled))
-}
-
-/// Asks the running program for a pass and waits for what it came to.
-async fn asked(settings: &Settings) -> anyhow::Result<Value> {
-    let ledger = start::existing_ledger(settings).await?;
-    let wish = jobs::ask(&ledger, "sla", Clock::system().now()).await?;
-    let until = tokio::time::Instant::now() + PATIENCE;
-    while tokio::time::Instant::now() < until {
-        if let Some(told) = jobs::told(&ledger, "sla").await?.filter(|told| told.asked >= wish) {
-            return match (told.result, told.error) {
-                (Some(result), _) => Ok(result),
-                (None, error) => bail!("the pass failed: {}", error.unwrap_or_default()),
-            };
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-    bail!("the running program made no pass within {} s; see its log", PATIENCE.as_secs())
 }
 
 fn tell(polled: &Value, as_json: bool) -> anyhow::Result<Done> {

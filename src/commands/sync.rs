@@ -72,12 +72,13 @@ async fn told(alone: &Alone, subject: &Subject, as_json: bool) -> anyhow::Result
 
 /// Keys or ids, parsed.
 pub(crate) fn subjects(texts: &[String]) -> anyhow::Result<Vec<Subject>> {
-    let parsed = texts.iter().map(|text| {
-        let wrong = || {
-            let text = report::escaped(text);
-            Usage(format!("`{text}` is neither an issue key such as SUPPORT-15186 nor an id"))
-        };
-        Ok(text.parse::<Subject>().map_err(|_| wrong())?)
-    });
-    parsed.collect()
+    texts.iter().map(|text| subject(text)).collect()
+}
+
+/// A key or an id, parsed.
+pub(crate) fn subject(text: &str) -> anyhow::Result<Subject> {
+    text.parse().map_err(|_| {
+        let text = report::escaped(text);
+        Usage(format!("`{text}` is neither an issue key such as SUPPORT-15186 nor an id")).into()
+    })
 }

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) census: Census,
     pub(crate) dimensions: Dimensions,
     pub(crate) check: Check,
+    pub(crate) attachments: Attachments,
     pub(crate) webhook: Webhook,
     pub(crate) storage: Storage,
     pub(crate) reconcile: Reconcile,
@@ -78,6 +79,15 @@ pub(crate) struct Dimensions {
 pub(crate) struct Check {
     pub(crate) most_fixes: u32,
     pub(crate) grace_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Attachments {
+    pub(crate) every_ms: u64,
+    pub(crate) parallel: u32,
+    pub(crate) max_bytes: u64,
+    pub(crate) media_hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -60,6 +60,7 @@ impl Alone {
             jira: jira.clone(),
             service,
             limits: Arc::new(start::loop_limits(settings)?),
+            bounds: start::download_bounds(settings)?,
             clock,
             job_metrics: reconcile::jobs::Metrics::new(&mut registry),
             jobs: Jobs::Rest,

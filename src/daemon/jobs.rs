@@ -7,6 +7,7 @@ use jira::pace::Priority;
 use lake::{Lake, Shrink};
 use ledger::Clocks;
 use reconcile::Error;
+use reconcile::attachments::Downloads;
 use reconcile::backfill::Run;
 use reconcile::census::Census;
 use reconcile::dimensions::Dimensions;
@@ -36,6 +37,14 @@ impl Rounds {
             fields: sla_fields,
             parallel: 4,
         };
+        let downloads = Downloads {
+            client: self.jira.at(Priority::Backfill),
+            ledger: self.ledger.clone(),
+            lake: lake.clone(),
+            clock: self.clock.clone(),
+            back_off: self.limits.back_off,
+            bounds: self.bounds,
+        };
         let settings = &self.settings;
         let look_back = Duration::from_millis(settings.sweep.long_look_back_ms);
         let short = self.job("sweep", settings.sweep.every_ms, First::AtOnce);
@@ -44,6 +53,7 @@ impl Rounds {
         let clocks = self.job("sla", settings.sla.poll_every_ms, First::AtOnce);
         let lists = self.job("dimensions", settings.dimensions.every_ms, First::WhenDue);
         let dimensions = Dimensions { client: self.jira.at(Priority::Sweep), lake: lake.clone() };
+        let bytes = self.job("attachments", settings.attachments.every_ms, First::AtOnce);
         let around = Surroundings {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
@@ -62,6 +72,7 @@ impl Rounds {
             clocks.run(around.clone(), stopped(), || async {
                 counts(poll.pass(Clocks::Running, Run::Real).await)
             }),
+            bytes.run(around.clone(), stopped(), || async { counts(downloads.pass().await) }),
         );
         std::future::pending().await
     }

@@ -11,6 +11,7 @@ use jira::pace::{Pace, Rates};
 use jira::time::Clock;
 use lake::{Layout, Raw, Style};
 use ledger::Ledger;
+use reconcile::attachments::Bounds;
 use reconcile::look::Limits as LoopLimits;
 use reconcile::policy::BackOff;
 use secrecy::{ExposeSecret, SecretString};
@@ -40,6 +41,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         ("webhook.body-timeout-ms", webhook.body_timeout_ms),
         ("webhook.keep-days", webhook.keep_days.into()),
         ("jira.rate-percent", jira.rate_percent.into()),
+        ("attachments.parallel", settings.attachments.parallel.into()),
         ("reconcile.workers", loop_.workers.into()),
         ("reconcile.parallel", loop_.parallel.into()),
         ("reconcile.commit-issues", loop_.commit_issues.into()),
@@ -150,7 +152,10 @@ fn client(
         body_bytes: usize::try_from(jira.body_bytes)?,
         ..ClientLimits::default()
     };
-    let (email, token, media) = (email.to_owned(), token.clone(), MediaHosts::default());
+    let hosts = settings.attachments.media_hosts.iter().map(String::as_str);
+    let media = MediaHosts::new(hosts)
+        .map_err(|error| Usage(format!("attachments.media-hosts: {error}")))?;
+    let (email, token) = (email.to_owned(), token.clone());
     let account = Account { base, email, token, limits, media };
     Client::with_pace(account, pace.clone()).context("cannot make a client for Jira")
 }
@@ -201,6 +206,13 @@ pub(crate) fn door_limits(settings: &Settings) -> anyhow::Result<DoorLimits> {
         connections: usize::try_from(webhook.connections)?,
         ..DoorLimits::default()
     })
+}
+
+/// The bounds of downloads.
+pub(crate) fn download_bounds(settings: &Settings) -> anyhow::Result<Bounds> {
+    let attachments = &settings.attachments;
+    let parallel = usize::try_from(attachments.parallel)?;
+    Ok(Bounds { parallel, most_bytes: attachments.max_bytes })
 }
 
 /// The loop's bounds.

@@ -19,6 +19,7 @@ use jira::time::{Instant, Month};
 use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
 use transform::{Snapshot, Table};
 
+use crate::attachments::listed;
 use crate::cores;
 use crate::error::{Error, asked};
 use crate::mapping::Mapping;
@@ -289,6 +290,7 @@ pub(crate) fn record(snapshot: &Snapshot, (mapping, now): (&Mapping, Instant)) -
         parts: snapshot.parts().cloned().unwrap_or_default(),
         deleted_at: snapshot.deleted_at(),
         raw_file: file_name(snapshot.key()),
+        attachments: listed(snapshot),
     }
 }
 

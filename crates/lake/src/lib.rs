@@ -12,6 +12,8 @@ pub mod durable;
 mod layout;
 mod lock;
 mod raw;
+mod attachments;
+mod incoming;
 mod scan;
 
 mod mapping;
@@ -44,6 +46,7 @@ pub use commit::Committed;
 pub use dimension::{Replaced, Shrink};
 pub use encode::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
+pub use incoming::{Arrived, Incoming};
 pub use layout::{Layout, Style};
 pub use lock::{LOCK_FILE, Lock};
 pub use mapping::Mapping;

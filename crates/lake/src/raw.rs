@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jira::id::IssueKey;
 use jira::time::Instant;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use transform::{Catalogue, Deletion, Dimension, Snapshot, StoredFile};
+use transform::{Catalogue, Deletion, Dimension, Snapshot};
 
 use crate::durable;
 use crate::error::{Error, disk};
@@ -22,9 +23,6 @@ use crate::scan;
 
 /// Larger files are refused, so that one cannot take all memory.
 const FILE_BYTES: u64 = 256 * 1024 * 1024;
-
-/// More files than this in one issue's attachments folder are refused.
-const ATTACHMENTS_PER_ISSUE: usize = 10_000;
 
 /// The site's field catalogue, kept beside the snapshots.
 const CATALOGUE: &str = "fields.json";
@@ -38,6 +36,8 @@ pub struct Raw {
     folder: PathBuf,
     issues: PathBuf,
     attachments: PathBuf,
+    /// Held while an attachment gets its name and while a folder of them moves.
+    moving: Arc<Mutex<()>>,
 }
 
 impl Raw {
@@ -47,7 +47,8 @@ impl Raw {
         let below = folder.join("issues");
         let direct = !below.is_dir() && holds_snapshots(folder)?;
         let issues = if direct { folder.to_owned() } else { below };
-        Ok(Self { folder: folder.to_owned(), issues, attachments: folder.join("attachments") })
+        let attachments = folder.join("attachments");
+        Ok(Self { folder: folder.to_owned(), issues, attachments, moving: Arc::default() })
     }
 
     /// The same with the attachments elsewhere.
@@ -198,6 +199,11 @@ impl Raw {
         Ok(true)
     }
 
+    /// The right to give attachments their names.
+    pub(crate) fn moving(&self) -> MutexGuard<'_, ()> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn forget(&self, old: &IssueKey, new: &IssueKey, json: &[u8]) -> Result<(), Error> {
         let file = file_name(old);
         let path = self.issues.join(&file);
@@ -210,6 +216,7 @@ impl Raw {
         }
         let from = self.attachments.join(old.as_str());
         let to = self.attachments.join(new.as_str());
+        let _moving = self.moving();
         if !from.is_dir() {
             return Ok(());
         }
@@ -221,31 +228,9 @@ impl Raw {
         fs::remove_dir(&from).map_err(disk("remove the folder", &from))
     }
 
-    /// The attachments of an issue that are on disk, by attachment id.
-    pub(crate) fn stored_files(
-        &self,
-        key: &IssueKey,
-    ) -> Result<BTreeMap<String, StoredFile>, Error> {
-        let folder = self.attachments.join(key.as_str());
-        let failed = || disk("list", &folder);
-        let mut stored = BTreeMap::new();
-        for entry in durable::list(&folder).map_err(failed())?.iter().take(ATTACHMENTS_PER_ISSUE) {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let Some((id, _)) = name.split_once('_') else { continue };
-            let numbered = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
-            // `file_type` does not follow links: a link could point outside the lake.
-            if numbered && entry.file_type().map_err(failed())?.is_file() {
-                let local_path = format!("attachments/{key}/{name}");
-                let file = StoredFile { local_path, sha256: None };
-                stored.entry(id.to_owned()).or_insert(file);
-            }
-        }
-        Ok(stored)
-    }
-
     /// Removes what crashed writes left behind, by age.
     pub(crate) fn sweep(&self, now: Instant) -> Result<u64, Error> {
-        let mut folders = vec![self.folder.clone(), self.issues.clone()];
+        let mut folders = vec![self.folder.clone(), self.issues.clone(), self.attachments.clone()];
         folders.push(self.folder.join(DIMENSIONS));
         for entry in durable::list(&self.attachments).map_err(disk("list", &self.attachments))? {
             if entry.file_type().map_err(disk("list", &self.attachments))?.is_dir() {

@@ -103,6 +103,27 @@ CREATE INDEX issues_month ON issues (month);
 CREATE INDEX issues_deleted ON issues (deleted_at);
 CREATE INDEX issues_clocks ON issues (has_sla, id);
 
+-- The bytes of the attachments that Jira lists, and what became of them. Filled from the issues'
+-- snapshots; can be rebuilt from them.
+CREATE TABLE attachments (
+    id         INTEGER NOT NULL PRIMARY KEY, -- Jira's: never changes, never reused
+    issue_id   INTEGER NOT NULL,
+    name       TEXT    NOT NULL, -- of its file below the issue's folder
+    size       INTEGER,          -- as Jira lists it; NULL when it does not say
+    state      TEXT    NOT NULL  -- 'gone': not listed any more, and its file is still to be removed
+        CHECK (state IN ('pending', 'stored', 'too_large', 'failed', 'gone')),
+    attempts   INTEGER NOT NULL, -- failures since it was last settled
+    due_at     INTEGER NOT NULL, -- a pending one is not to be tried earlier; 0: a person waits
+    sha256     TEXT,             -- of the bytes on disk, in hex
+    media_id   TEXT,             -- the id by which texts show it, as soon as it is known
+    reason     TEXT,             -- why the bytes are not on disk; never text from a body
+    told       INTEGER NOT NULL, -- 1: the issue's snapshot says the same
+    updated_at INTEGER NOT NULL  -- when its state was last settled
+);
+CREATE INDEX attachments_due ON attachments (state, due_at, id);
+CREATE INDEX attachments_of ON attachments (issue_id);
+CREATE INDEX attachments_untold ON attachments (issue_id) WHERE told = 0;
+
 -- Keys that issues had before they moved.
 CREATE TABLE key_aliases (
     key   TEXT    NOT NULL,

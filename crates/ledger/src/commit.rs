@@ -8,7 +8,8 @@ use jira::time::{Instant, Month};
 use sqlx::SqliteConnection;
 
 use crate::{
-    CatalogFile, CommitId, Error, IssueRecord, Ledger, Source, catalog, hint, issue, settle,
+    CatalogFile, CommitId, Error, IssueRecord, Ledger, Source, attachment, catalog, hint, issue,
+    settle,
 };
 
 /// What a commit of the lake changes.
@@ -65,6 +66,7 @@ impl Ledger {
         write_files(&mut tx, &commit).await?;
         for record in &commit.issues {
             issue::upsert(&mut tx, record, commit.id).await?;
+            attachment::list(&mut tx, record, now).await?;
         }
         // Only when all are written is it clear who holds a key now.
         for record in &commit.issues {

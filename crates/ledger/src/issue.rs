@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::hint::{self, Hint};
 use crate::open::instant;
-use crate::{CommitId, Error, Ledger, Source};
+use crate::{CommitId, Error, Ledger, Listed, Source};
 
 /// One issue, as of its last snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,9 @@ pub struct IssueRecord {
     pub deleted_at: Option<Instant>,
     /// Name of the raw snapshot.
     pub raw_file: String,
+    /// The attachments that the snapshot lists; `None` when it does not say, and in a record that
+    /// was read, see [`Ledger::attachments_of`].
+    pub attachments: Option<Vec<Listed>>,
 }
 
 impl Ledger {
@@ -54,6 +57,17 @@ impl Ledger {
             .fetch_optional(&mut *reader)
             .await?;
         row.map(|row| stored(&row)).transpose()
+    }
+
+    /// The keys that an issue had before, newest first.
+    pub async fn former_keys(&self, id: IssueId) -> Result<Vec<IssueKey>, Error> {
+        let keys: Vec<String> =
+            sqlx::query_scalar("SELECT key FROM key_aliases WHERE id = $1 ORDER BY until DESC")
+                .bind(id.get())
+                .fetch_all(&self.store.read)
+                .await?;
+        let parsed = |key: String| key.parse().map_err(|_| Error::unreadable("a former key"));
+        keys.into_iter().map(parsed).collect()
     }
 
     /// All issues of a month, by id, deleted ones among them.
@@ -198,5 +212,6 @@ fn stored(row: &SqliteRow) -> Result<IssueRecord, Error> {
         parts: serde_json::from_str(parts).map_err(|_| Error::unreadable("an issue's parts"))?,
         deleted_at: optional("deleted_at")?,
         raw_file: row.try_get("raw_file")?,
+        attachments: None,
     })
 }

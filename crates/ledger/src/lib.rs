@@ -31,8 +31,10 @@ mod commit;
 mod count;
 mod cursor;
 mod issue;
+mod attachment;
 mod known;
 
+pub use attachment::{Attachment, AttachmentCounts, Bytes, Ended, Listed, State};
 pub use audit::DeliveryFilter;
 pub use breaker::{Breaker, Verdict};
 pub use catalog::{CatalogFile, CommitId};

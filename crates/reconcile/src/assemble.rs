@@ -79,7 +79,7 @@ pub fn assemble(
     if let Some(list) = report.list(Name::RemoteLinks, remote_links, known_list("/_remote_links")) {
         json.insert("_remote_links".into(), Value::Array(list));
     }
-    report.attachments(json.get("fields"), known);
+    report.attachments(json.get("fields"), known.and_then(|known| known.get("_attachments")));
     json.insert("_synced_at".into(), Value::String(now.iso()));
     json.insert("_source".into(), origin.source.into());
     json.insert("_parts".into(), Value::Object(report.parts));
@@ -104,11 +104,23 @@ pub fn fill_remote_links(known: &mut Value, part: Part, now: Instant) {
     }
 }
 
+/// Puts what became of the attachments' bytes into a snapshot: `of` has an entry for each that is
+/// listed and was tried, by its id.
+pub fn fill_attachments(known: &mut Value, of: Map<String, Value>, now: Instant) {
+    let mut report = Report { now, parts: Map::new(), again: Vec::new(), leans: false };
+    let Some(json) = known.as_object_mut() else { return };
+    json.insert("_attachments".into(), Value::Object(of));
+    report.attachments(json.get("fields"), json.get("_attachments"));
+    if let Some(Value::Object(parts)) = json.get_mut("_parts") {
+        parts.extend(report.parts);
+    }
+}
+
 /// Carries over what is not Jira's: what is known of the attachments' bytes, and the keys that the
 /// issue had. A key that was given back by now is none of them.
 fn keep_what_is_ours(json: &mut Map<String, Value>, known: &Value, key: &IssueKey, now: Instant) {
-    if let Some(stored) = known.get("_attachments") {
-        json.insert("_attachments".into(), stored.clone());
+    if let Some(became) = known.get("_attachments") {
+        json.insert("_attachments".into(), became.clone());
     }
     let mut former: Vec<Value> =
         known.get("_former_keys").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -196,12 +208,12 @@ impl Report {
 
     /// The bytes of attachments: those that are on disk, of those that Jira lists. They are fetched
     /// apart from looks, so this is never a reason for another look.
-    fn attachments(&mut self, fields: Option<&Value>, known: Option<&Value>) {
+    fn attachments(&mut self, fields: Option<&Value>, became: Option<&Value>) {
         let listed = fields.and_then(|fields| fields.get("attachment")).and_then(Value::as_array);
         let Some(listed) = listed else { return };
         let state = |entry: &Value| {
             let id = entry.get("id")?.as_str()?;
-            known?.get("_attachments")?.get(id)?.get("state")?.as_str()
+            became?.get(id)?.get("state")?.as_str()
         };
         let count = |wanted| listed.iter().filter(|entry| state(entry) == Some(wanted)).count();
         let (stored, too_large) = (count("stored"), count("too_large"));

@@ -20,6 +20,7 @@ pub mod backfill;
 pub mod sla;
 pub mod dimensions;
 pub mod check;
+pub mod attachments;
 pub mod jobs;
 pub mod metrics;
 

@@ -4,11 +4,15 @@
 //! Nothing below this module retries. Waits are bounded: at least what Jira asks for, at most two
 //! hours for it and [`BackOff::max`] for ours.
 
+mod download;
+
 use std::time::Duration;
 
 use jira::client::{Error as Jira, Scope};
 
 use crate::Error;
+
+pub use download::{After, Stage, after_download, after_wrong_size};
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ledger::{Checked, Counts, Ledger};
+use ledger::{AttachmentCounts, Checked, Counts, Ledger};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
@@ -30,6 +30,7 @@ struct Metrics {
     ledger: Ledger,
     deliveries: Family<By, Gauge>,
     work: Family<By, Gauge>,
+    attachments: Family<By, Gauge>,
     issues: Gauge,
     deletes_stopped: Gauge,
     check: Check,
@@ -47,6 +48,7 @@ struct Check {
 pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
     let deliveries = Family::default();
     let work = Family::default();
+    let attachments = Family::default();
     let issues = Gauge::default();
     registry.register(
         "jiralake_deliveries",
@@ -54,6 +56,11 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         deliveries.clone(),
     );
     registry.register("jiralake_work", "Issues to look at, by state", work.clone());
+    registry.register(
+        "jiralake_attachments",
+        "Attachments that issues list, by what became of their bytes",
+        attachments.clone(),
+    );
     registry.register("jiralake_issues", "Issues in the lake", issues.clone());
     let deletes_stopped = Gauge::default();
     registry.register(
@@ -63,7 +70,8 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
     );
     let check = Check::new(&mut registry);
     let registry = Arc::new(registry);
-    let metrics = Metrics { registry, ledger, deliveries, work, issues, deletes_stopped, check };
+    let metrics =
+        Metrics { registry, ledger, deliveries, work, attachments, issues, deletes_stopped, check };
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
@@ -71,11 +79,13 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
     let ledger = &metrics.ledger;
     let looked = async {
         let counts = (ledger.counts().await?, ledger.breaker().await?);
-        Ok::<_, ledger::Error>((counts, ledger.last_check().await?))
+        let attachments = ledger.attachment_counts(None).await?;
+        Ok::<_, ledger::Error>((counts, ledger.last_check().await?, attachments))
     };
     let counts = match looked.await {
-        Ok(((counts, breaker), checked)) => {
+        Ok(((counts, breaker), checked, attachments)) => {
             metrics.check.set(checked);
+            metrics.set_attachments(&attachments);
             metrics.deletes_stopped.set(i64::from(breaker.stopped_at.is_some()));
             counts
         }
@@ -127,11 +137,14 @@ impl Check {
 }
 
 impl Metrics {
+    fn set_attachments(&self, counts: &AttachmentCounts) {
+        set(&self.attachments, "pending", counts.pending);
+        set(&self.attachments, "stored", counts.stored);
+        set(&self.attachments, "too_large", counts.too_large);
+        set(&self.attachments, "failed", counts.failed);
+    }
+
     fn set(&self, counts: &Counts) {
-        let set = |family: &Family<By, Gauge>, state, count: u64| {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            family.get_or_create(&By { state }).set(count);
-        };
         set(&self.deliveries, "applied", counts.applied);
         set(&self.deliveries, "superseded", counts.superseded);
         set(&self.deliveries, "parked", counts.parked);
@@ -142,4 +155,9 @@ impl Metrics {
         set(&self.work, "parked", counts.work_parked);
         self.issues.set(i64::try_from(counts.issues).unwrap_or(i64::MAX));
     }
+}
+
+fn set(family: &Family<By, Gauge>, state: &'static str, count: u64) {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    family.get_or_create(&By { state }).set(count);
 }

@@ -145,5 +145,6 @@ pub(crate) fn issue(id: i64, key: &str, synced_at: i64) -> IssueRecord {
         synced_at: instant(synced_at),
         parts: serde_json::json!({"comments": {"complete": true, "total": 3}}),
         deleted_at: None,
+        attachments: None,
     }
 }

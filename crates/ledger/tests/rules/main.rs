@@ -4,6 +4,8 @@
 //! `cfg(test)` tells the lints that all of it is test code, helpers too.
 
 #[cfg(test)]
+mod attachments;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod breaker;
