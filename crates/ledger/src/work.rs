@@ -185,16 +185,20 @@ impl Ledger {
         [due, lapse].into_iter().flatten().min().map(instant).transpose()
     }
 
-    /// When the next subject of these sources becomes due; it may be past already.
+    /// When the next subject of these sources becomes due that nobody has, or had until a lease
+    /// lapsed; it may be past already. Only reads, unlike a lease.
     pub async fn next_due_of(&self, sources: &[Source]) -> Result<Option<Instant>, Error> {
+        let now = self.store.clock.now().millis();
         let mut next: Option<i64> = None;
         for source in sources {
             let due: Option<i64> = sqlx::query_scalar(
                 "SELECT due_at FROM work
-                 WHERE state = 'due' AND priority = $1 AND lease_until IS NULL
+                 WHERE state = 'due' AND priority = $1
+                     AND (lease_until IS NULL OR lease_until <= $2)
                  ORDER BY due_at LIMIT 1",
             )
             .bind(source.priority())
+            .bind(now)
             .fetch_optional(&self.store.read)
             .await?;
             next = [next, due].into_iter().flatten().min();

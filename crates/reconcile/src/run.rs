@@ -167,7 +167,7 @@ impl Loop {
             self.begin(leased, self.free().min(FEW));
         }
         let later = self.free_for_later();
-        if later > 0 && self.nothing_slow_is_due().await {
+        if later > 0 && !self.is_due(&SLOW).await {
             let leased = self.lease_of(&[Source::Later], later).await;
             self.begin(leased, later);
         }
@@ -188,6 +188,9 @@ impl Loop {
     }
 
     async fn lease_of(&mut self, sources: &[Source], most: usize) -> Vec<Work> {
+        if !self.is_due(sources).await {
+            return Vec::new();
+        }
         let limits = &self.looker.limits;
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         let until = self.looker.clock.now().plus(limits.look_timeout * 2).plus(LEASE_FOR_COMMIT);
@@ -196,6 +199,18 @@ impl Loop {
             Err(error) => {
                 self.hold_for_ledger(&error);
                 Vec::new()
+            }
+        }
+    }
+
+    /// Whether there is something to lease: a question costs the deliveries nothing, a lease does.
+    async fn is_due(&mut self, sources: &[Source]) -> bool {
+        let now = self.looker.clock.now();
+        match self.looker.ledger.next_due_of(sources).await {
+            Ok(due) => due.is_some_and(|due| due <= now),
+            Err(error) => {
+                self.hold_for_ledger(&error);
+                false
             }
         }
     }
@@ -221,17 +236,6 @@ impl Loop {
     fn free_for_later(&self) -> usize {
         let half = self.looker.limits.workers.div_ceil(2);
         if self.bulks.is_empty() { half.saturating_sub(self.looks.len()) } else { 0 }
-    }
-
-    async fn nothing_slow_is_due(&mut self) -> bool {
-        let now = self.looker.clock.now();
-        match self.looker.ledger.next_due_of(&SLOW).await {
-            Ok(due) => due.is_none_or(|due| due > now),
-            Err(error) => {
-                self.hold_for_ledger(&error);
-                false
-            }
-        }
     }
 
     /// The sources for which there is room now: to wait for others would be to spin.
