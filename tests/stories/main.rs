@@ -25,6 +25,8 @@ mod catching_up;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod attachments;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod start;

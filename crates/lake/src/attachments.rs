@@ -78,7 +78,8 @@ impl Lake {
         blocking(move || {
             let _moving = inner.raw.moving();
             let made = durable::parent(&target).and_then(durable::create_folder);
-            made.and_then(|()| durable::rename(&file, &target)).map_err(disk("move to", &target))?;
+            made.and_then(|()| durable::rename(&file, &target))
+                .map_err(disk("move to", &target))?;
             // Others may still be in it; then it stays.
             if let Some(left) = file.parent() {
                 drop(std::fs::remove_dir(left));

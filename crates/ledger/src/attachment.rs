@@ -303,8 +303,7 @@ impl Ledger {
             query.push(" WHERE issue_id = ").push_bind(issue.get());
         }
         query.push(" GROUP BY state");
-        let rows: Vec<(String, i64)> =
-            query.build_query_as().fetch_all(&self.store.read).await?;
+        let rows: Vec<(String, i64)> = query.build_query_as().fetch_all(&self.store.read).await?;
         let mut counts = AttachmentCounts::default();
         for (state, n) in rows {
             let Some(state) = State::named(&state) else { continue };

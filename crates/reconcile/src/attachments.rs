@@ -113,11 +113,7 @@ impl Downloads {
 
     /// Downloads side by side; answers whether Jira asked for a pause. Whatever ends it early, the
     /// downloads that are under way are dropped: they leave nothing.
-    async fn download_all(
-        &self,
-        due: &[Attachment],
-        done: &mut Downloaded,
-    ) -> Result<bool, Error> {
+    async fn download_all(&self, due: &[Attachment], done: &mut Downloaded) -> Result<bool, Error> {
         let downloads: Vec<_> = due.iter().map(|one| self.download(one).boxed()).collect();
         let mut ended = futures::stream::iter(downloads).buffer_unordered(self.bounds.parallel);
         while let Some(came) = ended.next().await {

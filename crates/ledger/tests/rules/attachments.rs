@@ -12,12 +12,7 @@ fn attachment(id: i64) -> AttachmentId {
 }
 
 fn listed(id: i64) -> Listed {
-    Listed {
-        id: attachment(id),
-        name: format!("{id}_a.txt"),
-        size: Some(9),
-        bytes: Bytes::UNTRIED,
-    }
+    Listed { id: attachment(id), name: format!("{id}_a.txt"), size: Some(9), bytes: Bytes::UNTRIED }
 }
 
 fn lists(id: i64, attachments: &[Listed]) -> IssueRecord {
