@@ -32,6 +32,8 @@ pub struct Settings {
     pub expired_tokens: BTreeSet<String>,
     /// Edits made between the pages of a comment list.
     pub while_paging: Option<WhilePaging>,
+    /// Where attachments are said to be, in place of the media host: `http://127.0.0.1:40003`.
+    pub media_elsewhere: Option<String>,
     /// How webhooks are delivered.
     pub webhook: WebhookSettings,
 }
@@ -47,6 +49,7 @@ impl Default for Settings {
             ignore_start_at: false,
             expired_tokens: BTreeSet::new(),
             while_paging: None,
+            media_elsewhere: None,
             webhook: WebhookSettings::default(),
         }
     }

@@ -35,6 +35,8 @@ mod check;
 #[cfg(test)]
 mod overview;
 #[cfg(test)]
+mod attachments;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod start;

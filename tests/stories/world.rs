@@ -110,6 +110,8 @@ impl World {
             .env("JIRALAKE_CENSUS_EVERY_MS", "0")
             .env("JIRALAKE_SLA_POLL_EVERY_MS", "0")
             .env("JIRALAKE_DIMENSIONS_EVERY_MS", "0")
+            .env("JIRALAKE_ATTACHMENTS_EVERY_MS", "0")
+            .env("JIRALAKE_ATTACHMENTS_MEDIA_HOSTS", self.sim.media_url())
             .envs(&self.env)
             .kill_on_drop(true);
         command

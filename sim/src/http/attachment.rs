@@ -42,7 +42,8 @@ pub(crate) fn content(context: &Context<'_>) -> Answer {
     if context.request.param("redirect") == Some("false") {
         return Ok(part(context, bytes(&file.content), &file.mime));
     }
-    let media = &context.app.site.place().media_url;
+    let elsewhere = context.app.knobs.settings().media_elsewhere;
+    let media = elsewhere.as_ref().unwrap_or(&context.app.site.place().media_url);
     let place = format!("{media}/file/{}/binary?token={MEDIA_TOKEN}&client=site", file.media_id);
     Ok(Reply::new(303, "text/plain", "").with("Location", place))
 }

@@ -35,6 +35,11 @@ impl Site {
         })
     }
 
+    /// The id by which texts show an attachment.
+    pub fn media_id(&self, attachment: i64) -> Option<String> {
+        self.state().files.get(&attachment).map(|file| file.media_id.clone())
+    }
+
     /// Removes an attachment.
     pub fn detach(&self, issue: &str, attachment: i64) -> Result<(), Error> {
         self.edit_with(|edit| {

@@ -138,3 +138,24 @@ fn something_that_is_not_an_issue_is_refused() {
         assert!(assemble(fetched(|f| f.issue = issue.clone()), None, origin()).is_err(), "{issue}");
     }
 }
+
+#[test]
+fn what_became_of_attachments_is_told_and_outlives_the_next_look() {
+    let listed = json!([{"id": "7"}, {"id": "8"}, {"id": "9"}]);
+    let mut known = json!({"fields": {"attachment": listed}, "_parts": {"comments": {}},
+        "_attachments": {"6": {"state": "stored"}}});
+    let stored = json!({"state": "stored", "sha256": "00ff"});
+    let became = json!({"7": stored, "8": {"state": "failed", "reason": "gone"}});
+    fill_attachments(&mut known, became.as_object().unwrap().clone(), now());
+    assert_eq!(known["_attachments"], became, "what is not listed any more leaves");
+    let told = |json: &Value| {
+        let part = part(json, "attachments");
+        (part["complete"].clone(), part["have"].clone(), part["total"].clone())
+    };
+    assert_eq!(told(&known), (json!(false), json!(1), json!(3)));
+    assert!(known["_parts"]["comments"].is_object());
+    let look = fetched(|f| f.issue["fields"]["attachment"] = json!([{"id": "7"}]));
+    let made = assemble(look, Some(&known), origin()).unwrap();
+    assert_eq!(told(&made.json), (json!(true), json!(1), json!(1)));
+    assert_eq!(made.json["_attachments"]["7"], stored);
+}
