@@ -250,7 +250,7 @@ impl Rounds {
         let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
         let jobs = async {
             match self.jobs {
-                Jobs::Run => self.run_jobs(&lake, sla, stop.clone()).await,
+                Jobs::Run => Box::pin(self.run_jobs(&lake, sla, stop.clone())).await,
                 Jobs::Rest => std::future::pending().await,
             }
         };

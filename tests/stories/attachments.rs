@@ -167,7 +167,7 @@ async fn what_breaks_off_is_fetched_again_and_never_half_there() {
     .into_iter()
     .enumerate()
     {
-        let wanted = vec![n as u8; 300_000];
+        let wanted = vec![u8::try_from(n).unwrap(); 300_000];
         world.sim.knobs().fail_next(Endpoint::Media, 2, failure.clone());
         let of_jira = !matches!(failure, Failure::Status(403));
         if of_jira {

@@ -14,7 +14,13 @@ pub(crate) type Row = BTreeMap<String, Value>;
 
 /// All rows of a table, in the order of the files and of the rows in them.
 pub(crate) fn read(parquet: &Path, table: &str) -> Vec<Row> {
-    files(parquet, table).iter().flat_map(|path| rows(path)).collect()
+    // A month whose last issue has just left is listed and then not there any more.
+    let opened = files(parquet, table).into_iter().filter_map(|path| match File::open(&path) {
+        Ok(file) => Some((path, file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => panic!("{}: {error}", path.display()),
+    });
+    opened.flat_map(|(path, file)| rows_in(&path, file)).collect()
 }
 
 /// The table's files, by name.
@@ -30,7 +36,10 @@ pub(crate) fn files(parquet: &Path, table: &str) -> Vec<PathBuf> {
 
 /// The rows of one file. A torn file fails the story.
 pub(crate) fn rows(path: &Path) -> Vec<Row> {
-    let file = File::open(path).unwrap();
+    rows_in(path, File::open(path).unwrap())
+}
+
+fn rows_in(path: &Path, file: File) -> Vec<Row> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|builder| builder.build())
         .unwrap_or_else(|error| panic!("{} is not readable: {error}", path.display()));

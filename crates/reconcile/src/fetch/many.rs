@@ -34,6 +34,9 @@ pub struct FetchedMany {
     pub missing: Vec<IssueId>,
 }
 
+/// SLA values by issue, or why they could not be read.
+type ValuesOfMany = Result<HashMap<IssueId, Map<String, Value>>, (String, Retry)>;
+
 /// Histories by issue, or why there are none.
 type Histories = Result<HashMap<IssueId, Vec<Value>>, JiraError>;
 
@@ -128,10 +131,7 @@ impl Fetcher {
     }
 
     /// The SLA values of many issues, through the service account.
-    async fn overlays(
-        &self,
-        ids: &[IssueId],
-    ) -> Result<HashMap<IssueId, Map<String, Value>>, (String, Retry)> {
+    async fn overlays(&self, ids: &[IssueId]) -> ValuesOfMany {
         let Some(service) = &self.service else { return Ok(HashMap::new()) };
         let answer = service.bulk_issues(ids, &self.sla_query(), History::Leave).await;
         let issues = answer.map_err(not_read)?.issues;
@@ -143,10 +143,7 @@ impl Fetcher {
 }
 
 /// The values of one issue. One that the service account was not shown may come another time.
-fn values_of(
-    overlay: Option<&Result<HashMap<IssueId, Map<String, Value>>, (String, Retry)>>,
-    id: IssueId,
-) -> Option<Values> {
+fn values_of(overlay: Option<&ValuesOfMany>, id: IssueId) -> Option<Values> {
     let unseen =
         || ("SLA values: the service account was not shown the issue".to_owned(), Retry::Never);
     Some(match overlay? {
