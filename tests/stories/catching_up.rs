@@ -164,6 +164,57 @@ async fn a_burst_of_changes_takes_few_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_between_the_answers_of_a_bulk_look_is_not_lost() {
+    let world = World::new().await;
+    let site = world.sim.site();
+    let keys: Vec<String> = (0..40)
+        .map(|n| site.create(NewIssue::new("SUPPORT", &format!("Ticket {n}"))).unwrap().key)
+        .collect();
+    world.quiet().await;
+    // Many are due, so that they are fetched in bulk; whichever answer is slow, the change falls
+    // between the two, and no webhook tells of it.
+    for slow in [Endpoint::BulkFetch, Endpoint::BulkChangelog] {
+        world.sim.knobs().change(|knobs| {
+            knobs.webhook.drop.insert("*".to_owned(), 1.0);
+            knobs.latency_ms_of.insert(slow, 600);
+        });
+        world.sim.callers().forget();
+        let run = world
+            .command(
+                &[&["sync"], keys.iter().map(String::as_str).collect::<Vec<_>>().as_slice()]
+                    .concat(),
+            )
+            .spawn();
+        let mut run = run.unwrap();
+        world
+            .until("a bulk answer is on its way", async || world.sim.callers().count_of(slow) > 0)
+            .await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for key in &keys {
+            site.set(key, "summary", json!(format!("Changed while {slow:?} was asked"))).unwrap();
+        }
+        assert!(run.wait().await.unwrap().success());
+        world.sim.knobs().change(|knobs| knobs.latency_ms_of.clear());
+        let rows = world.table("changelog");
+        for issue in world.table("issues") {
+            let truth = site.truth_of(issue["issue_key"].as_str().unwrap()).unwrap();
+            let updated = truth.issue["fields"]["updated"].as_str().unwrap();
+            let updated = jira::time::Instant::parse(updated).unwrap().micros();
+            if issue["updated_at"] != json!(updated) {
+                continue; // The sweep would see that it is not the newest.
+            }
+            let wanted = truth.histories.last().unwrap()["id"].clone();
+            let has = rows.iter().any(|row| row["change_id"] == wanted);
+            assert!(has, "{}: as new as in Jira, but without its last change", truth.key);
+        }
+        let again = keys.iter().map(String::as_str).collect::<Vec<_>>();
+        let again = world.command(&[&["sync"], again.as_slice()].concat()).output().await.unwrap();
+        assert!(again.status.success());
+    }
+    world.ends_well_after_silent_edits().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_copies_all_and_survives_kills() {
     let options = Options { issues: 400, issue_bytes: 15_000, ..Options::default() };
     let mut world = World::with(options, &[]).await;

@@ -1,5 +1,5 @@
-//! Fetches many issues with few requests: `/issue/bulkfetch` and `/changelog/bulkfetch` side by
-//! side, single pages only for what their embed limits cut off.
+//! Fetches many issues with few requests: `/issue/bulkfetch`, then `/changelog/bulkfetch`; single
+//! pages only for what their embed limits cut off.
 //!
 //! Promises the same as for one: every part is complete or says why not. Remote links, which have
 //! no bulk call, are put off. What the answer leaves out (Jira leaves out silently what is gone,
@@ -44,18 +44,19 @@ impl Fetcher {
     /// Up to 100 issues. An error is about all of them.
     pub async fn fetch_many(&self, ids: &[IssueId]) -> Result<FetchedMany, Error> {
         let early = self.refused.load(std::sync::atomic::Ordering::Relaxed);
-        let (issues, histories, overlay) = tokio::join!(
-            self.main.bulk_issues(ids, &Fields::All, History::Leave),
-            self.histories(ids),
-            async { if early { Some(self.overlays(ids).await) } else { None } },
-        );
+        // First the issues: a history that was read before its issue could lack the change that the
+        // issue's `updated` tells of, and no comparison by `updated` would ever find out.
+        let issues = self.main.bulk_issues(ids, &Fields::All, History::Leave).await?;
+        let (histories, overlay) = tokio::join!(self.histories(ids), async {
+            if early { Some(self.overlays(ids).await) } else { None }
+        },);
         let histories = match histories {
             Ok(histories) => Ok(histories),
             // The reason of each issue's incomplete history, or everybody's error.
             Err(error) => Err((super::blame("changelog", &error), may_heal(error)?)),
         };
         let asked: HashSet<IssueId> = ids.iter().copied().collect();
-        let mut issues: HashMap<IssueId, Value> = issues?
+        let mut issues: HashMap<IssueId, Value> = issues
             .issues
             .into_iter()
             .filter_map(|issue| Some((identity(&issue).ok()?.0, issue)))
