@@ -49,6 +49,8 @@ enum Command {
     Sla(commands::sla::Command),
     /// The bytes of attachments: fetch them now, or print where they are
     Attachments(commands::attachments::Command),
+    /// Refresh projects, users, statuses, fields and organizations now
+    Dimensions(commands::dimensions::Command),
     /// What needs a person: list, retry, drop, release
     Parked(commands::parked::Command),
     /// Compare Jira, the raw snapshots and the tables
@@ -88,6 +90,7 @@ impl Cli {
             Command::Sync(sync) => sync.run(&common),
             Command::Sla(sla) => sla.run(&common),
             Command::Attachments(attachments) => attachments.run(&common),
+            Command::Dimensions(dimensions) => dimensions.run(&common),
             Command::Parked(parked) => parked.run(&common),
             Command::Check(check) => check.run(&common),
             Command::Coverage(coverage) => coverage.run(&common),

@@ -6,6 +6,7 @@ pub(crate) mod backfill;
 pub(crate) mod sync;
 pub(crate) mod sla;
 pub(crate) mod attachments;
+pub(crate) mod dimensions;
 pub(crate) mod parked;
 mod through;
 pub(crate) mod check;

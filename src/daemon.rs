@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jira::client::Client;
-use jira::payload::Field;
 use jira::time::{Clock, Instant};
-use lake::{Lake, Lock, Mapping, Raw};
+use lake::{Lake, Lock, Mapping};
 use ledger::Ledger;
 use prometheus_client::registry::Registry;
 use reconcile::attachments::Bounds;
@@ -20,26 +19,32 @@ use reconcile::fetch::Fetcher;
 use reconcile::look::{Limits, Looker};
 use reconcile::metrics::Metrics;
 use reconcile::run::{Applied, Loop};
+use reconcile::unknown::UnknownFields;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
-use transform::{Catalogue, Site};
+use transform::{FieldMap, Site};
 use webhook::{Debug, Door};
 
 use crate::config::Settings;
 
 mod alone;
+mod fields;
 mod jobs;
+mod traffic;
 pub(crate) mod start;
 pub(crate) mod notify;
 pub(crate) mod expiry;
 
+/// The loop turns every two seconds, unless the ledger keeps it waiting (30 s at most) or it hangs.
+const LONGEST_TURN: Duration = Duration::from_secs(90);
+
 /// Parts that have not ended by then are cut off.
 const STOP: Duration = Duration::from_secs(9);
 
-/// The field catalogue is small; more pages than this is not a catalogue.
-const MOST_FIELD_PAGES: u32 = 1000;
+/// How long the lake may be held by what is left of the last round.
+const LET_GO: Duration = Duration::from_secs(10);
 
 /// A running daemon.
 pub(crate) struct Daemon {
@@ -82,6 +87,7 @@ pub(crate) async fn run(
     };
     let metrics = Metrics::new(&mut registry);
     let job_metrics = reconcile::jobs::Metrics::new(&mut registry);
+    traffic::register(jira.pace(), &mut registry);
     let tokens = expiry::tokens(settings)?;
     expiry::register(&tokens, &mut registry);
     let limits = door.limits;
@@ -161,9 +167,12 @@ impl Daemon {
 
     /// Whether the parts run and the ledger may be trusted, to be asked from elsewhere.
     pub(crate) fn pulse(&self) -> impl Fn() -> bool + use<> {
-        let ledger = self.ledger.clone();
+        let (ledger, metrics) = (self.ledger.clone(), self.metrics.clone());
         let parts = [self.door.abort_handle(), self.rounds.abort_handle()];
-        move || ledger.failed().is_none() && !parts.iter().any(AbortHandle::is_finished)
+        move || {
+            let turns = metrics.since_turn().is_none_or(|since| since < LONGEST_TURN);
+            turns && ledger.failed().is_none() && !parts.iter().any(AbortHandle::is_finished)
+        }
     }
 
     /// Resolves when a part ended by itself, which none should.
@@ -235,85 +244,88 @@ impl Rounds {
             known = self.learn_fields() => known?,
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
+        while self.round(&metrics, &applied, stop.clone()).await? == Ended::NewFields {
+            info!("the site's fields have changed: beginning anew with them");
+        }
+        Ok(())
+    }
+
+    /// One round with one mapping: opens the lake, runs the loop and the jobs, and lets go of all of
+    /// it.
+    async fn round(
+        &self,
+        metrics: &Metrics,
+        applied: &broadcast::Sender<Applied>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<Ended> {
         let fields = Arc::new(start::field_map(&self.settings)?);
         let sla: Vec<_> = fields.sla_fields().filter_map(|id| id.parse().ok()).collect();
         let fetcher = Fetcher::new(self.jira.clone(), self.service.clone(), sla.clone());
-        let site = Site { domain: self.settings.jira.domain.clone() };
-        let mapping = Mapping { site, fields };
-        let layout = start::layout(&self.settings);
-        let ledger = self.ledger.clone();
         let lake = tokio::select! {
-            lake = Lake::open(layout, ledger, mapping, self.name, self.clock.clone()) => lake,
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            lake = self.open_lake(&fields) => lake,
+            _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
         };
         let lake = lake.context("cannot open the lake")?;
-        let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
-        let jobs = async {
-            match self.jobs {
-                Jobs::Run => Box::pin(self.run_jobs(&lake, sla, stop.clone())).await,
-                Jobs::Rest => std::future::pending().await,
-            }
-        };
-        let pruning = prune(self.ledger.clone(), self.clock.clone(), keep);
+        let unknown = UnknownFields::beside(Arc::clone(&fields));
         let looker = Looker {
             ledger: self.ledger.clone(),
             lake: lake.clone(),
             fetcher,
             clock: self.clock.clone(),
             limits: Arc::clone(&self.limits),
+            unknown: unknown.clone(),
         };
+        let (end, ended) = watch::channel(false);
         let rounds = async {
-            let ended = Loop::new(looker, metrics, applied).run(stop.clone()).await;
-            ended.context("the loop failed")
+            let ended = Loop::new(looker, metrics.clone(), applied.clone()).run(ended.clone());
+            ended.await.context("the loop failed")
         };
-        tokio::select! {
-            ended = rounds => ended,
-            () = pruning => Ok(()),
-            () = jobs => Ok(()),
+        let jobs = async {
+            match self.jobs {
+                Jobs::Run => Box::pin(self.run_jobs(&lake, sla, ended.clone())).await,
+                Jobs::Rest => std::future::pending().await,
+            }
+        };
+        let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
+        let pruning = prune(self.ledger.clone(), self.clock.clone(), keep);
+        tokio::pin!(rounds);
+        let why = tokio::select! {
+            broken = &mut rounds => { broken?; Ended::Stopped }
+            _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
+            () = self.new_fields(&fields, &unknown) => Ended::NewFields,
+            () = pruning => Ended::Stopped,
+            () = jobs => Ended::Stopped,
+        };
+        end.send_replace(true);
+        if why == Ended::NewFields || *stop.borrow() {
+            rounds.await?;
         }
+        Ok(why)
     }
 
-    /// Refreshes the catalogue. A site of which none is known yet is not copied by guesswork: then
-    /// this waits until Jira answers.
-    async fn learn_fields(&self) -> anyhow::Result<()> {
-        let known = Raw::at(&self.settings.storage.raw_dir)?.read_catalogue()?.is_some();
-        let back_off = self.limits.back_off;
-        for failed in 0.. {
-            match self.refresh_catalogue().await {
-                Ok(()) => return Ok(()),
-                Err(error) => warn!("the field catalogue is not refreshed: {error:#}"),
+    /// The lake with this mapping. What the last round left on its threads may hold it for a moment.
+    async fn open_lake(&self, fields: &Arc<FieldMap>) -> Result<Lake, lake::Error> {
+        let until = tokio::time::Instant::now() + LET_GO;
+        loop {
+            let site = Site { domain: self.settings.jira.domain.clone() };
+            let mapping = Mapping { site, fields: Arc::clone(fields) };
+            let (layout, ledger) = (start::layout(&self.settings), self.ledger.clone());
+            let opened = Lake::open(layout, ledger, mapping, self.name, self.clock.clone()).await;
+            match opened {
+                Err(lake::Error::Locked { .. }) if tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                opened => return opened,
             }
-            if known {
-                break;
-            }
-            tokio::time::sleep(back_off.after(failed, rand::random())).await;
         }
-        Ok(())
     }
+}
 
-    /// `GET /field` united with `/field/search`, kept beside the snapshots, so that a rebuild
-    /// without network maps the same way.
-    async fn refresh_catalogue(&self) -> anyhow::Result<()> {
-        // An answer to an anonymous caller has fewer fields: prove who we are first.
-        self.jira.identify().await?;
-        let mut all = self.jira.fields().await?;
-        let mut start = 0;
-        for _ in 0..MOST_FIELD_PAGES {
-            let page = self.jira.field_search(start).await?;
-            let came = page.items.len() as u64;
-            start += came;
-            all.extend(page.items.iter().filter_map(Field::read));
-            let end = page.is_last == Some(true) || page.total.is_some_and(|total| start >= total);
-            if end || came == 0 {
-                break;
-            }
-        }
-        let all: Vec<_> = all.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
-        let folder = self.settings.storage.raw_dir.clone();
-        let write = move || {
-            lake::durable::create_folder(&folder)?;
-            anyhow::Ok(Raw::at(&folder)?.write_catalogue(&Catalogue::of(&all))?)
-        };
-        tokio::task::spawn_blocking(write).await?
-    }
+/// Why a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The daemon is told to stop.
+    Stopped,
+    /// The mapping is another one now.
+    NewFields,
 }

@@ -193,6 +193,7 @@ fn dispatch(endpoint: Endpoint, context: &Context<'_>) -> Answer {
         Endpoint::Media => attachment::media(context),
         Endpoint::RequestSla => servicedesk::sla(context),
         Endpoint::Organizations => servicedesk::organizations(context),
+        Endpoint::OrganizationDetails => servicedesk::details(context),
     }
 }
 

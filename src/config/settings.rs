@@ -72,6 +72,7 @@ pub(crate) struct Census {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Dimensions {
     pub(crate) every_ms: u64,
+    pub(crate) organization_details: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use jira::client::FieldId;
 use jira::pace::Priority;
-use lake::{Lake, Shrink};
+use lake::Lake;
 use ledger::Clocks;
 use reconcile::Error;
 use reconcile::attachments::Downloads;
 use reconcile::backfill::Run;
 use reconcile::census::Census;
-use reconcile::dimensions::Dimensions;
 use reconcile::jobs::{First, Job, Surroundings};
 use reconcile::sla::SlaPoll;
 use reconcile::sweep::Sweep;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::Rounds;
+use super::{Rounds, start};
 
 impl Rounds {
     /// Runs all jobs; never ends, so that whoever selects on it decides when it is over.
@@ -52,7 +51,8 @@ impl Rounds {
         let daily = self.job("census", settings.census.every_ms, First::WhenDue);
         let clocks = self.job("sla", settings.sla.poll_every_ms, First::AtOnce);
         let lists = self.job("dimensions", settings.dimensions.every_ms, First::WhenDue);
-        let dimensions = Dimensions { client: self.jira.at(Priority::Sweep), lake: lake.clone() };
+        let accounts = (&self.jira, self.service.as_ref());
+        let dimensions = start::dimensions(&self.settings, accounts, lake, &self.ledger);
         let bytes = self.job("attachments", settings.attachments.every_ms, First::AtOnce);
         let around = Surroundings {
             ledger: self.ledger.clone(),
@@ -66,9 +66,7 @@ impl Rounds {
                 counts(sweep.look_back(look_back).await)
             }),
             daily.run(around.clone(), stopped(), || async { counts(census.pass().await) }),
-            lists.run(around.clone(), stopped(), || async {
-                counts(dimensions.pass(Shrink::Refuse).await)
-            }),
+            lists.run(around.clone(), stopped(), || async { counts(dimensions.pass().await) }),
             clocks.run(around.clone(), stopped(), || async {
                 counts(poll.pass(Clocks::Running, Run::Real).await)
             }),

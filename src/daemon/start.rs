@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::Context;
 use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits, MediaHosts};
 use jira::id::IssueKey;
-use jira::pace::{Pace, Rates};
+use jira::pace::{Pace, Priority, Rates};
 use jira::time::Clock;
-use lake::{Layout, Raw, Style};
+use lake::{Lake, Layout, Raw, Style};
 use ledger::Ledger;
 use reconcile::attachments::Bounds;
+use reconcile::dimensions::{Details, Dimensions};
 use reconcile::look::Limits as LoopLimits;
 use reconcile::policy::BackOff;
 use secrecy::{ExposeSecret, SecretString};
@@ -26,7 +27,13 @@ use crate::exit::Usage;
 /// Whether `serve` could start.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     secrets(settings)?;
-    accounts(settings)?;
+    let (main, service) = accounts(settings)?;
+    let wants_details = !settings.dimensions.organization_details.is_empty();
+    if wants_details && details_account((&main, service.as_ref())).is_none() {
+        let text = "dimensions.organization-details needs an account behind the gateway: set \
+                    jira.cloud-id with [sla] or with jira.gateway = true";
+        return Err(Usage(text.to_owned()).into());
+    }
     expiry::tokens(settings)?;
     field_map(settings)?;
     let (jira, webhook, loop_) = (&settings.jira, &settings.webhook, &settings.reconcile);
@@ -158,6 +165,25 @@ fn client(
     let (email, token) = (email.to_owned(), token.clone());
     let account = Account { base, email, token, limits, media };
     Client::with_pace(account, pace.clone()).context("cannot make a client for Jira")
+}
+
+/// What refreshes the dimensions.
+pub(crate) fn dimensions(
+    settings: &Settings,
+    (jira, service): (&Client, Option<&Client>),
+    lake: &Lake,
+    ledger: &Ledger,
+) -> Dimensions {
+    let names = settings.dimensions.organization_details.clone();
+    let details = details_account((jira, service)).filter(|_| !names.is_empty());
+    let details = details.map(|client| Details { client: client.at(Priority::Sweep), names });
+    let client = jira.at(Priority::Sweep);
+    Dimensions { client, ledger: ledger.clone(), lake: lake.clone(), details }
+}
+
+/// The account that can ask for details of organizations, which only the gateway has.
+fn details_account<'a>((jira, service): (&'a Client, Option<&'a Client>)) -> Option<&'a Client> {
+    service.into_iter().chain([jira]).find(|client| client.base().is_gateway())
 }
 
 /// Where everything is.

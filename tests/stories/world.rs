@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use sim::{Options, Sim};
@@ -29,6 +30,10 @@ pub(crate) struct World {
     pub(crate) http: reqwest::Client,
     /// Settings of this world, laid over the usual ones.
     env: BTreeMap<String, String>,
+    /// Where the door opens, again and again.
+    port: u16,
+    /// Whether the simulator knows the door.
+    registered: bool,
     serve: Option<Serve>,
 }
 
@@ -52,6 +57,17 @@ pub(crate) fn put(path: impl AsRef<std::path::Path>, text: impl AsRef<[u8]>) {
     std::fs::write(path, text).unwrap();
 }
 
+/// A port for a door that closes and opens again. Below the range from which systems give ports to
+/// whoever does not ask for one (32768 and up on Linux): nobody else gets it while the door is closed.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % 97).unwrap() * 200;
+    (0..20_000)
+        .map(|_| 12_000 + (own + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a port is free")
+}
+
 impl World {
     /// A site without tickets, followed by webhook.
     pub(crate) async fn new() -> Self {
@@ -71,7 +87,8 @@ impl World {
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let env = env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let mut world = Self { sim, dir, http, env, serve: None };
+        let (port, registered) = (free_port(), false);
+        let mut world = Self { sim, dir, http, env, port, registered, serve: None };
         world.start().await;
         world
     }
@@ -99,7 +116,7 @@ impl World {
             .env("JIRA_SLA_EMAIL", &service.email)
             .env("JIRA_SLA_API_TOKEN", &service.token)
             .env("JIRA_WEBHOOK_SECRET", SECRET)
-            .env("JIRALAKE_WEBHOOK_LISTEN", "127.0.0.1:0")
+            .env("JIRALAKE_WEBHOOK_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("JIRALAKE_RECONCILE_BACKOFF_MIN_MS", "50")
             .env("JIRALAKE_RECONCILE_BACKOFF_MAX_MS", "500")
             .env("JIRALAKE_RECONCILE_CONFIRM_PAUSE_MS", "100")
@@ -140,9 +157,9 @@ impl World {
                 std::io::Write::write_all(&mut log, format!("{line}\n").as_bytes()).unwrap();
             }
         });
-        if !self.env.contains_key("JIRALAKE_WEBHOOK_LISTEN") {
+        if !self.registered {
             self.sim.webhooks().register(&format!("http://{address}/webhooks/jira"), Some(SECRET));
-            self.set("JIRALAKE_WEBHOOK_LISTEN", &address);
+            self.registered = true;
         }
         self.serve = Some(Serve { child, address });
     }

@@ -91,6 +91,25 @@ impl fmt::Display for AttachmentId {
     }
 }
 
+/// The numeric id of a customer organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrganizationId(i64);
+
+impl FromStr for OrganizationId {
+    type Err = Malformed;
+
+    /// As [`IssueId`]: decimal digits only.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        decimal(text).map(Self).ok_or(Malformed("organization id"))
+    }
+}
+
+impl fmt::Display for OrganizationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The id by which texts show a file: a UUID of the media host, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MediaId(Box<str>);

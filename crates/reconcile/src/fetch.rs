@@ -13,6 +13,7 @@ use jira::client::{Client, Error as JiraError, FieldId, Fields, History, IssueQu
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::pace::Priority;
 use jira::page::{self, Outcome, Reason, Walk};
+use jira::time::Instant;
 use serde_json::{Map, Value};
 
 mod many;
@@ -185,6 +186,8 @@ impl Fetcher {
             return Ok(Overlay::Refused { fields, values: Map::new(), failure });
         }
         let answer = match early {
+            // Read before the issue's last change: nothing would ever bring its clocks up to date.
+            Some(Ok(values)) if is_older(&values, issue) => self.overlay(id).await,
             Some(answer) => answer,
             None => self.overlay(id).await,
         };
@@ -213,8 +216,22 @@ impl Fetcher {
         Ok(fields_of(&answer.json))
     }
 
+    /// The SLA fields, and as of when they are.
     fn sla_query(&self) -> Fields {
-        Fields::These(self.sla_fields.to_vec())
+        let updated = UPDATED.parse().ok();
+        Fields::These(self.sla_fields.iter().cloned().chain(updated).collect())
+    }
+}
+
+const UPDATED: &str = "updated";
+
+/// Whether values were read before the issue was last changed; not known counts as that.
+fn is_older(values: &Map<String, Value>, issue: &Value) -> bool {
+    let at = |value: Option<&Value>| value.and_then(Value::as_str).and_then(Instant::parse);
+    let issue = issue.get("fields").and_then(|fields| fields.get(UPDATED));
+    match (at(values.get(UPDATED)), at(issue)) {
+        (Some(values), Some(issue)) => values < issue,
+        _ => true,
     }
 }
 

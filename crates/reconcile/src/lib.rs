@@ -19,6 +19,7 @@ pub mod census;
 pub mod backfill;
 pub mod sla;
 pub mod dimensions;
+pub mod unknown;
 pub mod check;
 pub mod attachments;
 pub mod jobs;
@@ -45,6 +46,11 @@ pub enum Error {
     /// The search said that there is more and gave no way to it.
     #[error("the search broke off before its end")]
     SearchBrokeOff,
+    /// The settings want details of organizations that the account may not read.
+    #[error(
+        "the account may not read the details of organizations (dimensions.organization-details)"
+    )]
+    DetailsForbidden,
     /// What was known is unreadable, and this look could not replace all of it.
     #[error("the last snapshot is unreadable and this fetch is incomplete")]
     LastUnreadable(#[source] lake::Error),

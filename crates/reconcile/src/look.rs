@@ -22,6 +22,7 @@ use ledger::{Again, Finished, Ledger, Resolved, Source, Work};
 use crate::Error;
 use crate::fetch::Fetcher;
 use crate::policy::BackOff;
+use crate::unknown::UnknownFields;
 use transform::Snapshot;
 
 pub(crate) use keep::write;
@@ -104,6 +105,8 @@ pub struct Looker {
     pub clock: Clock,
     /// The bounds.
     pub limits: Arc<Limits>,
+    /// Fields that issues have and nobody knows.
+    pub unknown: UnknownFields,
 }
 
 /// How urgent the requests of a look are.

@@ -1,5 +1,8 @@
 //! What the loop tells Prometheus.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -25,6 +28,8 @@ pub struct Metrics {
     pub(crate) paused: Gauge,
     pub(crate) in_hand: Gauge,
     pub(crate) odd_values: Counter,
+    /// When the loop last turned; nothing while it does not run.
+    turned: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Metrics {
@@ -41,6 +46,7 @@ impl Metrics {
             paused: Gauge::default(),
             in_hand: Gauge::default(),
             odd_values: Counter::default(),
+            turned: Arc::default(),
         };
         registry.register("jiralake_looks", "Looks at issues by outcome", made.looks.clone());
         registry.register(
@@ -90,5 +96,22 @@ impl Metrics {
     /// was hinted is readable.
     pub fn in_hand(&self) -> i64 {
         self.in_hand.get()
+    }
+
+    /// How long ago the loop last turned, which it does every few seconds; `None` while none runs.
+    pub fn since_turn(&self) -> Option<Duration> {
+        self.turn().map(|turned| turned.elapsed())
+    }
+
+    pub(crate) fn turns(&self) {
+        *self.turn() = Some(Instant::now());
+    }
+
+    pub(crate) fn rests(&self) {
+        *self.turn() = None;
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.turned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -102,7 +102,8 @@ pub fn after_failure(error: &Error, past: Past, back_off: BackOff, jitter: f64) 
         Error::TooSlow { .. }
         | Error::LastUnreadable(_)
         | Error::EndlessSearch
-        | Error::SearchBrokeOff => later,
+        | Error::SearchBrokeOff
+        | Error::DetailsForbidden => later,
         Error::Lake(error) => after_lake(error, senseless, later),
         // The database: no issue would fare better.
         Error::Ledger(_) => Next::Hold(back_off.after(past.failures, jitter)),

@@ -127,6 +127,7 @@ impl Loop {
             if let Some(error) = self.looker.ledger.failed() {
                 return Err(error.into());
             }
+            self.metrics.turns();
             self.lease().await;
             self.start_commit();
             self.start_probe();
@@ -142,6 +143,7 @@ impl Loop {
                 changed = stop.changed() => if changed.is_err() { break },
             }
         }
+        self.metrics.rests();
         self.finish().await;
         Ok(())
     }

@@ -71,7 +71,7 @@ pub(crate) struct Extra {
 }
 
 /// The mapping of one site, made once and used for every issue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldMap {
     catalogue: Catalogue,
     roles: BTreeMap<Role, (String, Origin)>,

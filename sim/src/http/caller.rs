@@ -108,9 +108,11 @@ pub(crate) fn answer_to_nobody(endpoint: Endpoint) -> Reply {
                 "The attachment does not exist or you do not have permission to see it.",
             )
         }
-        Endpoint::Myself | Endpoint::User | Endpoint::RequestSla | Endpoint::Organizations => {
-            Reply::unauthenticated()
-        }
+        Endpoint::Myself
+        | Endpoint::User
+        | Endpoint::RequestSla
+        | Endpoint::Organizations
+        | Endpoint::OrganizationDetails => Reply::unauthenticated(),
         Endpoint::ServerInfo | Endpoint::TenantInfo | Endpoint::Media | Endpoint::OldSearch => {
             Reply::no_such_path("")
         }

@@ -59,6 +59,8 @@ pub enum Endpoint {
     RequestSla,
     /// `GET /rest/servicedeskapi/organization`
     Organizations,
+    /// `GET /jsm/csm/cloudid/{cloudId}/api/v1/organization/{id}`, at the gateway
+    OrganizationDetails,
 }
 
 impl Endpoint {
@@ -91,6 +93,9 @@ pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Found<'a> {
         },
         ["rest", "servicedeskapi", "request", id, "sla"] => ("GET", Endpoint::RequestSla, *id),
         ["rest", "servicedeskapi", "organization"] => ("GET", Endpoint::Organizations, ""),
+        ["csm", "organization", id] => ("GET", Endpoint::OrganizationDetails, *id),
+        // Jira answers 405 to GET: organizations are made there, not listed.
+        ["csm", "organization"] => ("POST", Endpoint::OrganizationDetails, ""),
         _ => return Found::Unknown,
     };
     if allowed.split(", ").any(|name| name == method.as_str()) {

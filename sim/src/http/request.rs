@@ -23,18 +23,27 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
 }
 
+/// The cloud id and the rest of a path at the gateway; the customer service API, which has a prefix of
+/// its own, is told apart by `/csm`.
+fn behind_gateway(path: &str) -> (Option<String>, String) {
+    let site = path.strip_prefix("/ex/jira/");
+    let service = path.strip_prefix("/jsm/csm/cloudid/");
+    let Some(rest) = site.or(service) else { return (None, path.to_owned()) };
+    let (cloud, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = match (service, path.strip_prefix("api/v1/")) {
+        (Some(_), Some(path)) => format!("/csm/{path}"),
+        (Some(_), None) => "/csm".to_owned(),
+        (None, _) => format!("/{path}"),
+    };
+    (Some(cloud.to_owned()), path)
+}
+
 impl Request {
     pub(crate) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Self {
         let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         let query = pairs.into_owned().collect();
         let full_path = uri.path().to_owned();
-        let (gateway, path) = match full_path.strip_prefix("/ex/jira/") {
-            Some(rest) => match rest.split_once('/') {
-                Some((cloud, path)) => (Some(cloud.to_owned()), format!("/{path}")),
-                None => (Some(rest.to_owned()), "/".to_owned()),
-            },
-            None => (None, full_path.clone()),
-        };
+        let (gateway, path) = behind_gateway(&full_path);
         // Keys and ids need no escapes; an escaped one is decoded so that it can be refused.
         let path = path.replace("%2D", "-").replace("%2d", "-");
         Self { method, path, full_path, gateway, query, headers, body }

@@ -30,6 +30,31 @@ pub(crate) fn sla(context: &Context<'_>) -> Answer {
 
 /// `GET /organization`: those that the issues name.
 pub(crate) fn organizations(context: &Context<'_>) -> Answer {
+    page(context, known(context).into_values().collect())
+}
+
+/// `GET /organization/{id}` of the customer service API: only for agents.
+pub(crate) fn details(context: &Context<'_>) -> Answer {
+    let agent = context.caller.account().filter(|account| account.sla == SlaAccess::Values);
+    if agent.is_none() {
+        return Err(Box::new(Reply::json_with(403, &json!({"errorMessages": ["Forbidden"]}))));
+    }
+    let found = known(context).into_values().find(|known| known.member("id") == context.id);
+    let Some(found) = found else {
+        let body = json!({"errorMessages": ["Organization not found"]});
+        return Err(Box::new(Reply::json_with(404, &body)));
+    };
+    let plan = if context.id == "1" { "Enterprise" } else { "Standard" };
+    let details = json!([
+        {"id": "1", "name": "Plan", "values": [plan]},
+        {"id": "2", "name": "Region", "values": ["EMEA", "APAC"]},
+    ]);
+    let (id, name) = (found.member("id"), found.member("name"));
+    Ok(Reply::json(&json!({"id": id, "name": name, "details": details})))
+}
+
+/// The organizations that the issues name, by id.
+fn known(context: &Context<'_>) -> BTreeMap<String, Value> {
     let state = context.app.site.state();
     let custom = "com.atlassian.servicedesk:sd-customer-organizations";
     let field = state
@@ -45,7 +70,7 @@ pub(crate) fn organizations(context: &Context<'_>) -> Answer {
             known.insert(organization.member("id").to_string(), organization.clone());
         }
     }
-    page(context, known.into_values().collect())
+    known
 }
 
 fn page(context: &Context<'_>, rows: Vec<Value>) -> Answer {

@@ -53,6 +53,17 @@ impl BaseUrl {
         self.at(&[prefix, segments].concat())
     }
 
+    /// The URL of a call to the customer service API, which only the gateway has.
+    pub(super) fn customer_service(&self, segments: &[&str]) -> Option<Url> {
+        let id = self.cloud_id.as_deref()?;
+        Some(self.at(&[&["jsm", "csm", "cloudid", id, "api", "v1"], segments].concat()))
+    }
+
+    /// Whether this is the gateway.
+    pub fn is_gateway(&self) -> bool {
+        self.cloud_id.is_some()
+    }
+
     /// The URL of a path that belongs to the host itself, not to the site behind the gateway.
     pub(super) fn host(&self, segments: &[&str]) -> Url {
         self.at(segments)

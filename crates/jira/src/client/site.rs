@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::ask::paged;
 use super::{Client, Error};
+use crate::id::OrganizationId;
 use crate::payload::Page;
 
 impl Client {
@@ -34,5 +35,16 @@ impl Client {
         let mut url = self.base().api(&["rest", "servicedeskapi", "organization"]);
         url.query_pairs_mut().append_pair("start", &start.to_string()).append_pair("limit", "50");
         self.page("organizations", url, &["values"]).await
+    }
+
+    /// The details of an organization in the customer service API: `{id, name, values: […]}` each.
+    /// Only the gateway has it; an account without access to it gets [`Error::Forbidden`].
+    pub async fn organization_details(&self, id: OrganizationId) -> Result<Vec<Value>, Error> {
+        let url = self.base().customer_service(&["organization", &id.to_string()]);
+        let url = url.ok_or(Error::Malformed { what: "organization details need the gateway" })?;
+        match self.get("organization_details", url).await?.json.get_mut("details") {
+            Some(Value::Array(details)) => Ok(std::mem::take(details)),
+            Some(_) | None => Err(Error::Malformed { what: "an organization without details" }),
+        }
     }
 }

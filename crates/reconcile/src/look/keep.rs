@@ -20,6 +20,7 @@ impl Looker {
     /// Completes what was fetched with what is known, and writes it.
     pub(super) async fn take_in(&self, work: &Work, fetched: Fetched) -> Result<Looked, Error> {
         let id = fetched.id;
+        self.unknown.look_at(id, &fetched.issue);
         let record = self.ledger.issue(&Subject::Id(id)).await?;
         let known_key = record.as_ref().map_or_else(|| fetched.key.clone(), |r| r.key.clone());
         let mut known = self.known(id, &known_key).await;

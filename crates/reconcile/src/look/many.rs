@@ -127,6 +127,7 @@ fn is_about_one(error: &Error) -> bool {
         Error::NotTheIssue | Error::TooSlow { .. } => true,
         Error::EndlessSearch
         | Error::SearchBrokeOff
+        | Error::DetailsForbidden
         | Error::LastUnreadable(_)
         | Error::Lake(_)
         | Error::Ledger(_) => false,
