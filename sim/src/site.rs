@@ -24,6 +24,8 @@ mod truth;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
 pub use comments::NewComment;
 pub use issues::{Made, NewIssue};
 pub use truth::Truth;
@@ -104,11 +106,12 @@ impl Site {
 
     /// The names of the site's statuses.
     pub fn statuses(&self) -> Vec<String> {
-        let statuses = &self.state().furniture.statuses;
-        statuses
-            .iter()
-            .filter_map(|status| status.member("name").as_str().map(str::to_owned))
-            .collect()
+        names(&self.state().furniture.statuses, "name")
+    }
+
+    /// The keys of the projects.
+    pub fn projects(&self) -> Vec<String> {
+        names(&self.state().furniture.projects, "key")
     }
 
     /// The current keys of all issues that can be seen, in order of id.
@@ -129,4 +132,8 @@ impl Site {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn names(list: &[Value], member: &str) -> Vec<String> {
+    list.iter().filter_map(|one| one.member(member).as_str().map(str::to_owned)).collect()
 }

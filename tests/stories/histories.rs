@@ -80,7 +80,12 @@ async fn step(world: &mut World, chance: &mut StdRng) {
     match chance.random_range(0..20) {
         0..9 => drop(world.sim.editor().once().unwrap()),
         9 => world.sim.site().delete(&key).unwrap(),
-        10 => drop(world.sim.site().move_to(&key, "OPS")),
+        10 => {
+            let to = world.sim.site().projects().choose(chance).cloned().unwrap();
+            if !key.starts_with(&format!("{to}-")) {
+                world.sim.site().move_to(&key, &to).unwrap();
+            }
+        }
         11 => world.sim.site().set(&key, "summary", json!("Changed at random")).unwrap(),
         12 => world.sim.site().hide(&key).unwrap(),
         13 => fault(world, chance),

@@ -39,6 +39,8 @@ mod attachments;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod start;
 #[cfg(test)]
 mod commands;

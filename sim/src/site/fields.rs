@@ -43,6 +43,22 @@ impl Site {
         })
     }
 
+    /// Adds a text field to the site, as an administrator does, and answers its id.
+    pub fn add_field(&self, number: u32, name: &str) -> Result<String, Error> {
+        let id = format!("customfield_{number}");
+        let kind = "com.atlassian.jira.plugin.system.customfieldtypes:textfield";
+        let field = json!({
+            "id": id, "key": id, "name": name, "untranslatedName": name, "custom": true,
+            "orderable": true, "navigable": true, "searchable": true,
+            "clauseNames": [format!("cf[{number}]"), name],
+            "schema": {"type": "string", "custom": kind, "customId": number},
+        });
+        self.edit_with(|edit| {
+            edit.state.furniture.fields.push(field);
+            Ok(id)
+        })
+    }
+
     /// Moves the issue to a status, by name. Entering a done status resolves it, leaving one
     /// opens it again.
     pub fn transition(&self, issue: &str, status: &str) -> Result<(), Error> {

@@ -1,4 +1,5 @@
-//! Moving an issue to another project: the id stays, the key is new, the old key keeps answering.
+//! Moving an issue to another project, and renaming a project's key: the ids stay, the keys are new, the
+//! old ones keep answering.
 
 use serde_json::{Value, json};
 
@@ -39,6 +40,36 @@ impl Site {
             edit.touch(id)?;
             edit.announce_issue(id, "jira:issue_updated", "issue_moved", Some(&history))?;
             Ok(new_key)
+        })
+    }
+
+    /// Renames a project's key: all its issues have new keys, and nothing else about them changes. Jira
+    /// sends no webhook for an issue then, and leaves `updated` and the histories as they are.
+    pub fn rename_project(&self, project: &str, key: &str) -> Result<(), Error> {
+        self.edit_with(|edit| {
+            let projects = &mut edit.state.furniture.projects;
+            let renamed = projects.iter_mut().find(|it| *it.member("key") == project);
+            let renamed = renamed.ok_or_else(|| Error::missing("project", project))?;
+            renamed.set("key", json!(key));
+            let renamed = renamed.clone();
+            let prefix = format!("{project}-");
+            let of = |key: &str| key.strip_prefix(&prefix).map(str::to_owned);
+            let all = edit.state.issues.iter();
+            let found: Vec<_> =
+                all.filter_map(|(id, issue)| Some((*id, of(&issue.key)?))).collect();
+            let last = edit.state.numbers.get(project).copied().unwrap_or_default();
+            edit.state.numbers.insert(key.to_owned(), last);
+            for (id, number) in found {
+                let (new_key, now) = (format!("{key}-{number}"), edit.now);
+                let issue = edit.issue(id)?;
+                let old_key = std::mem::replace(&mut issue.key, new_key.clone());
+                issue.former_keys.push(old_key);
+                issue.fields.insert("project".to_owned(), renamed.clone());
+                let updated = issue.updated;
+                edit.state.keys.insert(new_key.to_uppercase(), id);
+                edit.state.index_as(id, new_key, updated, now);
+            }
+            Ok(())
         })
     }
 }
