@@ -315,3 +315,25 @@ fn may_heal(error: JiraError) -> Result<Retry, Error> {
 fn blame(what: &str, error: &JiraError) -> String {
     format!("{what}: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_from_before_the_last_change_are_older_and_so_are_those_of_unknown_age() {
+        let check = |values: Value, issue: Value, older: bool| {
+            let issue = json!({"fields": {"updated": issue}});
+            let values = json!({"updated": values}).as_object().cloned().unwrap();
+            assert_eq!(is_older(&values, &issue), older, "{values:?} {issue}");
+        };
+        let (early, late) = ("2026-02-03T12:06:52.829+0100", "2026-02-03T12:06:52.830+0100");
+        check(json!(early), json!(late), true);
+        check(json!(late), json!(early), false);
+        check(json!(early), json!("2026-02-03T11:06:52.829+0000"), false);
+        check(json!(null), json!(late), true);
+        check(json!(early), json!(7), true);
+    }
+}

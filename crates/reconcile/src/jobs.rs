@@ -240,3 +240,39 @@ fn ask_name(job: &str) -> String {
 fn told_name(job: &str) -> String {
     format!("told.{job}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn passes_never_overlap_and_an_overrun_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), clock.clone()).await.unwrap();
+        let metrics = Metrics::default();
+        let around = Surroundings { ledger, clock, metrics: metrics.clone() };
+        let every = Duration::from_millis(5);
+        let back_off = BackOff { min: every, max: every };
+        let job = Job { name: "slow", every, first: First::AtOnce, back_off };
+        let (stop, stopped) = watch::channel(false);
+        let (running, passes) = (Arc::new(AtomicU32::new(0)), AtomicU32::new(0));
+        let pass = || {
+            if passes.fetch_add(1, Ordering::Relaxed) == 3 {
+                stop.send_replace(true);
+            }
+            let running = Arc::clone(&running);
+            async move {
+                assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "another pass runs");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(Value::Null)
+            }
+        };
+        job.run(around, stopped, pass).await;
+        assert_eq!(metrics.overruns.get_or_create(&Of { name: "slow" }).get(), 3);
+    }
+}
