@@ -32,30 +32,38 @@ use tokio::time::sleep_until;
 
 use world::{SECRET, World};
 
-const RATE: u32 = 200;
-const SECONDS: u32 = 20;
+/// Deliveries a second, for how many seconds, and to how many issues.
+const DOORS: [(u32, u32, usize); 2] = [(200, 20, 1), (1_000, 60, 500)];
 const BODY_BYTES: usize = 8 * 1024;
 const EDITS: usize = 40;
 
 #[tokio::main]
 async fn main() {
-    acknowledgements().await;
+    for (rate, seconds, issues) in DOORS {
+        acknowledgements(rate, seconds, issues).await;
+    }
     edit_to_row().await;
     fsync();
 }
 
 /// Deliveries at a fixed rate, whatever the answers do: open loop.
-async fn acknowledgements() {
+async fn acknowledgements(rate: u32, seconds: u32, issues: usize) {
     let world = World::new().await;
-    let made = world.sim.site().create(NewIssue::new("SUPPORT", "Busy")).unwrap();
+    let site = world.sim.site();
+    let made: Vec<_> = (0..issues)
+        .map(|n| site.create(NewIssue::new("SUPPORT", &format!("Busy {n}"))).unwrap())
+        .collect();
+    world.quiet().await;
+    world.sim.knobs().change(|knobs| knobs.latency_ms = 250);
     let url = format!("http://{}/webhooks/jira", world.address());
+    let padding = "x".repeat(BODY_BYTES - 150);
     let begin = tokio::time::Instant::now();
     let mut posts = JoinSet::new();
-    for n in 0..RATE * SECONDS {
-        sleep_until(begin + Duration::from_secs(1) * n / RATE).await;
-        let padding = "x".repeat(BODY_BYTES - 150);
+    for n in 0..rate * seconds {
+        sleep_until(begin + Duration::from_secs(1) * n / rate).await;
+        let issue = &made[n as usize % made.len()];
         let body = json!({"webhookEvent": "jira:issue_updated", "padding": padding,
-            "issue": {"id": made.id.to_string(), "key": made.key}});
+            "issue": {"id": issue.id.to_string(), "key": issue.key}});
         let body = body.to_string();
         let post =
             world.http.post(&url).header("X-Hub-Signature", signing::sign(SECRET, body.as_bytes()));
@@ -68,9 +76,15 @@ async fn acknowledgements() {
     let ended = posts.join_all().await;
     let good = ended.iter().filter(|(status, _)| *status == 200).count();
     let took = ended.into_iter().map(|(_, took)| took).collect();
-    println!("door: {good} of {} acknowledged at {RATE}/s of {BODY_BYTES} bytes", RATE * SECONDS);
+    println!(
+        "door: {good} of {} acknowledged at {rate}/s of {BODY_BYTES} bytes for {issues} issues",
+        rate * seconds
+    );
     tell("door: answer", took);
     world.quiet().await;
+    let counted = world.metrics().await;
+    let of = |state: &str| counted[&format!("jiralake_deliveries{{state=\"{state}\"}}")];
+    println!("door: {} applied, {} superseded", of("applied"), of("superseded"));
 }
 
 /// From an edit in Jira to the row that a reader of the Parquet file sees.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use jira::id::{AttachmentId, IssueId, MediaId};
 use jira::time::Instant;
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -334,53 +335,64 @@ struct Before {
     updated_at: Instant,
 }
 
-/// Takes over which attachments an issue lists. One that is new is to be downloaded, unless the
+/// Takes over which attachments issues list. One that is new is to be downloaded, unless the
 /// snapshot knows better; one that is not listed any more leaves, as soon as its file is removed. A
 /// deleted issue's leave at once: its files stay with its snapshot.
 pub(crate) async fn list(
     tx: &mut SqliteConnection,
-    issue: &IssueRecord,
+    issues: &[IssueRecord],
     now: Instant,
 ) -> Result<(), Error> {
-    if issue.deleted_at.is_some() {
-        let all = sqlx::query("DELETE FROM attachments WHERE issue_id = $1");
-        all.bind(issue.id.get()).execute(tx).await?;
-        return Ok(());
-    }
-    let Some(listed) = &issue.attachments else { return Ok(()) };
-    let mut before = before(tx, issue.id).await?;
-    for one in listed {
-        match before.remove(&one.id) {
-            None => insert(tx, one, (issue.id, now)).await?,
-            Some(known) => update(tx, one, (known, now)).await?,
+    let (deleted, there): (Vec<_>, Vec<_>) =
+        issues.iter().partition(|issue| issue.deleted_at.is_some());
+    let ids = |issues: &[&IssueRecord]| {
+        let ids: Vec<i64> = issues.iter().map(|issue| issue.id.get()).collect();
+        json!(ids).to_string()
+    };
+    let all = "DELETE FROM attachments WHERE issue_id IN (SELECT value FROM json_each($1))";
+    sqlx::query(all).bind(ids(&deleted)).execute(&mut *tx).await?;
+    let mut known = before(tx, ids(&there)).await?;
+    for issue in there {
+        let Some(listed) = &issue.attachments else { continue };
+        let mut before = known.remove(&issue.id).unwrap_or_default();
+        for one in listed {
+            match before.remove(&one.id) {
+                None => insert(tx, one, (issue.id, now)).await?,
+                Some(known) => update(tx, one, (known, now)).await?,
+            }
         }
-    }
-    for (id, known) in before {
-        leave(tx, id, &known).await?;
+        for (id, known) in before {
+            leave(tx, id, &known).await?;
+        }
     }
     Ok(())
 }
 
+/// What is known of the attachments of these issues, by issue.
 async fn before(
     tx: &mut SqliteConnection,
-    issue: IssueId,
-) -> Result<HashMap<AttachmentId, Before>, Error> {
-    let rows = sqlx::query("SELECT * FROM attachments WHERE issue_id = $1")
-        .bind(issue.get())
-        .fetch_all(tx)
-        .await?;
-    let read = |row: &SqliteRow| {
+    issues: String,
+) -> Result<HashMap<IssueId, HashMap<AttachmentId, Before>>, Error> {
+    let rows = sqlx::query(
+        "SELECT * FROM attachments WHERE issue_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(issues)
+    .fetch_all(tx)
+    .await?;
+    let mut known: HashMap<IssueId, HashMap<AttachmentId, Before>> = HashMap::new();
+    for row in &rows {
         let gone = row.try_get::<&str, _>("state")? == "gone";
-        let known = Before {
+        let before = Before {
             bytes: if gone { None } else { Some(bytes(row)?) },
             name: row.try_get("name")?,
             size: size(row)?,
             told: row.try_get::<i64, _>("told")? != 0,
             updated_at: instant(row.try_get("updated_at")?)?,
         };
-        Ok((attachment_id(row.try_get("id")?)?, known))
-    };
-    rows.iter().map(read).collect()
+        let issue = issue_id(row.try_get("issue_id")?)?;
+        known.entry(issue).or_default().insert(attachment_id(row.try_get("id")?)?, before);
+    }
+    Ok(known)
 }
 
 async fn insert(

@@ -12,7 +12,7 @@ use sqlx::SqliteConnection;
 
 use crate::hint::{self, Hint};
 use crate::open::instant;
-use crate::{Error, Ledger, Source, delivery, settle};
+use crate::{Error, Ledger, Source, delivery};
 
 /// The window in which disappearances are counted, and for which a release lasts.
 const WINDOW: Duration = Duration::from_secs(3600);
@@ -109,12 +109,12 @@ impl Ledger {
                 .bind(REASON)
                 .fetch_all(&mut *tx)
                 .await?;
+        let mut hints = Vec::with_capacity(held.len());
         for subject in &held {
-            settle::reopen(&mut tx, subject).await?;
-            let subject = &delivery::subject(subject)?;
-            let hint = Hint { subject, source: Source::Person, at: now, due: now, deleted: false };
-            hint::raise(&mut tx, &hint).await?;
+            let subject = delivery::subject(subject)?;
+            hints.push(Hint { subject, source: Source::Person, at: now, due: now, deleted: false });
         }
+        hint::raise(&mut tx, &hints).await?;
         self.store.finish(tx).await?;
         self.store.wake();
         Ok(held.len() as u64)

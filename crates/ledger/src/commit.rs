@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jira::id::Subject;
 use jira::time::{Instant, Month};
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -64,17 +65,11 @@ impl Ledger {
         let mut tx = self.store.begin().await?;
         write_log(&mut tx, &commit, now).await?;
         write_files(&mut tx, &commit).await?;
-        for record in &commit.issues {
-            issue::upsert(&mut tx, record, commit.id).await?;
-            attachment::list(&mut tx, record, now).await?;
-        }
+        issue::upsert(&mut tx, &commit.issues, commit.id).await?;
+        attachment::list(&mut tx, &commit.issues, now).await?;
         // Only when all are written is it clear who holds a key now.
-        for record in &commit.issues {
-            issue::doubt(&mut tx, &record.key, now).await?;
-        }
-        for finished in &commit.finished {
-            retire(&mut tx, finished).await?;
-        }
+        issue::doubt(&mut tx, &commit.issues, now).await?;
+        retire(&mut tx, &commit.finished).await?;
         self.store.finish(tx).await?;
         self.store.wake();
         Ok(())
@@ -109,49 +104,76 @@ async fn write_files(tx: &mut SqliteConnection, commit: &Commit) -> Result<(), E
     Ok(())
 }
 
-/// Settles the deliveries that the look covers, and the work: gone if its newest hint is covered and
+/// Settles the deliveries that the looks cover, and the work: gone if its newest hint is covered and
 /// nothing is missing, else due again.
-async fn retire(tx: &mut SqliteConnection, finished: &Finished) -> Result<(), Error> {
-    let subject = finished.subject.to_string();
-    settle::applied(tx, &subject, finished.version).await?;
-    if let Some(again) = &finished.again {
-        sqlx::query(
-            "UPDATE work SET attempts = attempts + 1, last_error = $4,
-                 absences = 0, absent_since = NULL,
-                 due_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END,
-                 priority = CASE WHEN version = $2 THEN $5 ELSE priority END,
-                 hinted_at = COALESCE(again_hinted_at, $3),
-                 lease_until = NULL, leased_version = NULL,
-                 again_at = NULL, again_hinted_at = NULL
-             WHERE subject = $1 AND leased_version = $2",
-        )
-        .bind(subject)
-        .bind(finished.version)
-        .bind(again.due.millis())
-        .bind(&again.reason)
-        .bind(again.source.priority())
-        .execute(tx)
-        .await?;
-        return Ok(());
+async fn retire(tx: &mut SqliteConnection, finished: &[Finished]) -> Result<(), Error> {
+    let looks: Vec<(String, i64)> =
+        finished.iter().map(|done| (done.subject.to_string(), done.version)).collect();
+    settle::applied(tx, &looks).await?;
+    let (mut whole, mut again) = (Vec::new(), Vec::new());
+    for (done, look) in finished.iter().zip(&looks) {
+        match &done.again {
+            None => whole.push(look),
+            Some(due) => again.push((look, due)),
+        }
     }
-    let removed = sqlx::query("DELETE FROM work WHERE subject = $1 AND version = $2")
-        .bind(&subject)
-        .bind(finished.version)
-        .execute(&mut *tx)
-        .await?;
-    if removed.rows_affected() == 0 {
-        sqlx::query(
-            "UPDATE work SET attempts = 0, absences = 0, absent_since = NULL, last_error = NULL,
-                 due_at = COALESCE(again_at, due_at),
-                 hinted_at = COALESCE(again_hinted_at, hinted_at),
-                 lease_until = NULL, leased_version = NULL,
-                 again_at = NULL, again_hinted_at = NULL
-             WHERE subject = $1 AND leased_version = $2",
-        )
-        .bind(&subject)
-        .bind(finished.version)
-        .execute(tx)
-        .await?;
-    }
+    take_out(tx, &whole).await?;
+    look_again(tx, &again).await
+}
+
+/// Work whose newest hint is covered goes; work with a newer one is due at once.
+async fn take_out(tx: &mut SqliteConnection, looks: &[&(String, i64)]) -> Result<(), Error> {
+    let looks = json!(looks).to_string();
+    sqlx::query(
+        "DELETE FROM work WHERE (subject, version) IN (
+             SELECT value ->> 0, value ->> 1 FROM json_each($1))",
+    )
+    .bind(&looks)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "UPDATE work SET attempts = 0, absences = 0, absent_since = NULL, last_error = NULL,
+             due_at = COALESCE(again_at, due_at),
+             hinted_at = COALESCE(again_hinted_at, hinted_at),
+             lease_until = NULL, leased_version = NULL,
+             again_at = NULL, again_hinted_at = NULL
+         WHERE (subject, leased_version) IN (
+             SELECT value ->> 0, value ->> 1 FROM json_each($1))",
+    )
+    .bind(&looks)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Work of which something is missing.
+async fn look_again(
+    tx: &mut SqliteConnection,
+    looks: &[(&(String, i64), &Again)],
+) -> Result<(), Error> {
+    let rows: Vec<Value> = looks
+        .iter()
+        .map(|((subject, version), again)| {
+            let priority = again.source.priority();
+            json!([subject, version, again.due.millis(), again.reason, priority])
+        })
+        .collect();
+    sqlx::query(
+        "WITH looks (subject, version, due, reason, priority) AS (
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
+             FROM json_each($1))
+         UPDATE work SET attempts = attempts + 1, last_error = looks.reason,
+             absences = 0, absent_since = NULL,
+             due_at = CASE WHEN again_at < looks.due THEN again_at ELSE looks.due END,
+             priority = CASE WHEN work.version = looks.version THEN looks.priority
+                 ELSE work.priority END,
+             hinted_at = COALESCE(again_hinted_at, looks.due),
+             lease_until = NULL, leased_version = NULL,
+             again_at = NULL, again_hinted_at = NULL
+         FROM looks WHERE work.subject = looks.subject AND leased_version = looks.version",
+    )
+    .bind(json!(rows).to_string())
+    .execute(tx)
+    .await?;
     Ok(())
 }

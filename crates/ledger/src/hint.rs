@@ -2,6 +2,7 @@
 
 use jira::id::Subject;
 use jira::time::Instant;
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use crate::{Error, Ledger, Source, issue, settle};
@@ -10,9 +11,9 @@ use crate::{Error, Ledger, Source, issue, settle};
 const HINTS_TOGETHER: usize = 200;
 
 /// A suggestion that an issue may have changed.
-pub(crate) struct Hint<'a> {
+pub(crate) struct Hint {
     /// What to look at, already an id if the id is known.
-    pub(crate) subject: &'a Subject,
+    pub(crate) subject: Subject,
     pub(crate) source: Source,
     /// When the suggestion came.
     pub(crate) at: Instant,
@@ -50,24 +51,37 @@ impl Ledger {
         }
         let at = self.store.clock.now();
         let mut tx = self.store.begin().await?;
+        let mut hints = Vec::with_capacity(subjects.len());
         for subject in subjects {
-            let subject = &issue::known(&mut tx, subject).await?;
-            raise(&mut tx, &Hint { subject, source, at, due, deleted: false }).await?;
+            let subject = issue::known(&mut tx, subject).await?;
+            hints.push(Hint { subject, source, at, due, deleted: false });
         }
+        raise(&mut tx, &hints).await?;
         self.store.finish(tx).await?;
         self.store.wake();
         Ok(())
     }
 }
 
-/// Raises the work of one subject and returns the hint's number.
-pub(crate) async fn raise(tx: &mut SqliteConnection, hint: &Hint<'_>) -> Result<i64, Error> {
-    let subject = hint.subject.to_string();
-    let version = next(tx, "version").await?;
-    settle::reopen(tx, &subject).await?;
+/// Raises the work of subjects and returns the number of the first hint; the others follow it one by
+/// one.
+pub(crate) async fn raise(tx: &mut SqliteConnection, hints: &[Hint]) -> Result<i64, Error> {
+    let subjects: Vec<String> = hints.iter().map(|hint| hint.subject.to_string()).collect();
+    let first = numbers(tx, "version", hints.len()).await?;
+    settle::reopen(tx, &subjects).await?;
+    let rows: Vec<Value> = (first..)
+        .zip(hints.iter().zip(&subjects))
+        .map(|(version, (hint, subject))| {
+            let Hint { source, at, due, deleted, .. } = hint;
+            let deleted = i64::from(*deleted);
+            json!([subject, version, source.priority(), due.millis(), at.millis(), deleted])
+        })
+        .collect();
+    // In the order of the hints: of two for one subject the second finds the first one's work.
     sqlx::query(
         "INSERT INTO work (subject, version, state, priority, due_at, hinted_at, deleted_hint)
-         VALUES ($1, $2, 'due', $3, $4, $5, $6)
+         SELECT value ->> 0, value ->> 1, 'due', value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         FROM json_each($1) WHERE TRUE ORDER BY key
          ON CONFLICT (subject) DO UPDATE SET
              version = excluded.version,
              deleted_hint = excluded.deleted_hint,
@@ -87,24 +101,26 @@ pub(crate) async fn raise(tx: &mut SqliteConnection, hint: &Hint<'_>) -> Result<
              absent_since = CASE WHEN work.state = 'due' THEN work.absent_since ELSE NULL END,
              state = 'due', parked_at = NULL, reason = NULL, remedy = NULL",
     )
-    .bind(subject)
-    .bind(version)
-    .bind(hint.source.priority())
-    .bind(hint.due.millis())
-    .bind(hint.at.millis())
-    .bind(i64::from(hint.deleted))
+    .bind(json!(rows).to_string())
     .execute(tx)
     .await?;
-    Ok(version)
+    Ok(first)
 }
 
 /// The next number of a sequence.
 pub(crate) async fn next(tx: &mut SqliteConnection, sequence: &str) -> Result<i64, Error> {
-    let number = sqlx::query_scalar(
-        "UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value",
+    numbers(tx, sequence, 1).await
+}
+
+/// So many numbers of a sequence at once; answers the first.
+async fn numbers(tx: &mut SqliteConnection, sequence: &str, count: usize) -> Result<i64, Error> {
+    let count = i64::try_from(count).map_err(|_| Error::Busy)?;
+    let last: i64 = sqlx::query_scalar(
+        "UPDATE sequences SET value = value + $2 WHERE name = $1 RETURNING value",
     )
     .bind(sequence)
+    .bind(count)
     .fetch_one(tx)
     .await?;
-    Ok(number)
+    Ok(last - count + 1)
 }

@@ -6,6 +6,7 @@
 
 use jira::id::{IssueId, IssueKey, Subject};
 use jira::time::{Instant, Month};
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -37,7 +38,7 @@ pub struct IssueRecord {
     /// When the snapshot was fetched.
     pub synced_at: Instant,
     /// Per part of the issue, what was fetched and whether it is complete.
-    pub parts: serde_json::Value,
+    pub parts: Value,
     /// When its deletion was confirmed.
     pub deleted_at: Option<Instant>,
     /// Name of the raw snapshot.
@@ -108,31 +109,42 @@ pub(crate) async fn known(
     Ok(Subject::Id(issue_id(id)?))
 }
 
-/// Writes an issue; a key that it no longer has becomes an alias.
+/// Writes issues; a key that one no longer has becomes an alias.
 pub(crate) async fn upsert(
     tx: &mut SqliteConnection,
-    issue: &IssueRecord,
+    issues: &[IssueRecord],
     commit: CommitId,
 ) -> Result<(), Error> {
+    let names: Vec<Value> = issues
+        .iter()
+        .map(|issue| json!([issue.id.get(), issue.key.as_str(), issue.synced_at.millis()]))
+        .collect();
+    let names = json!(names).to_string();
     sqlx::query(
-        "INSERT INTO key_aliases (key, id, until)
-         SELECT key, id, $3 FROM issues WHERE id = $1 AND key <> $2
+        "WITH now (id, key, at) AS (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1))
+         INSERT INTO key_aliases (key, id, until)
+         SELECT issues.key, issues.id, now.at FROM now CROSS JOIN issues ON issues.id = now.id
+         WHERE issues.key <> now.key
          ON CONFLICT (key, id) DO UPDATE SET until = excluded.until",
     )
-    .bind(issue.id.get())
-    .bind(issue.key.as_str())
-    .bind(issue.synced_at.millis())
+    .bind(&names)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("DELETE FROM key_aliases WHERE id = $1 AND key = $2")
-        .bind(issue.id.get())
-        .bind(issue.key.as_str())
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "DELETE FROM key_aliases
+         WHERE (key, id) IN (SELECT value ->> 1, value ->> 0 FROM json_each($1))",
+    )
+    .bind(&names)
+    .execute(&mut *tx)
+    .await?;
+    let rows: Vec<Value> = issues.iter().map(|issue| row(issue, commit)).collect();
     sqlx::query(
         "INSERT INTO issues (id, key, key_in_doubt, project, month, updated, status_category,
              synced_at, parts, deleted_at, raw_file, commit_id, status, has_sla, complete)
-         VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         SELECT value ->> 0, value ->> 1, 0, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+             value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
+             value ->> 12, value ->> 13
+         FROM json_each($1) WHERE TRUE ORDER BY key
          ON CONFLICT (id) DO UPDATE SET key = excluded.key, key_in_doubt = 0,
              project = excluded.project, month = excluded.month, updated = excluded.updated,
              status_category = excluded.status_category, synced_at = excluded.synced_at,
@@ -141,51 +153,60 @@ pub(crate) async fn upsert(
              status = excluded.status, has_sla = excluded.has_sla,
              complete = excluded.complete",
     )
-    .bind(issue.id.get())
-    .bind(issue.key.as_str())
-    .bind(&issue.project)
-    .bind(issue.month.to_string())
-    .bind(issue.updated.map(Instant::millis))
-    .bind(&issue.status_category)
-    .bind(issue.synced_at.millis())
-    .bind(issue.parts.to_string())
-    .bind(issue.deleted_at.map(Instant::millis))
-    .bind(&issue.raw_file)
-    .bind(commit.get())
-    .bind(&issue.status)
-    .bind(i64::from(issue.has_sla))
-    .bind(i64::from(issue.complete))
+    .bind(json!(rows).to_string())
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// Marks whoever else holds this key by older evidence, and asks to look at those that exist.
+/// In the order of the statement above.
+fn row(issue: &IssueRecord, commit: CommitId) -> Value {
+    json!([
+        issue.id.get(),
+        issue.key.as_str(),
+        issue.project,
+        issue.month.to_string(),
+        issue.updated.map(Instant::millis),
+        issue.status_category,
+        issue.synced_at.millis(),
+        issue.parts.to_string(),
+        issue.deleted_at.map(Instant::millis),
+        issue.raw_file,
+        commit.get(),
+        issue.status,
+        i64::from(issue.has_sla),
+        i64::from(issue.complete),
+    ])
+}
+
+/// Marks whoever else holds these keys by older evidence, and asks to look at those that exist.
 pub(crate) async fn doubt(
     tx: &mut SqliteConnection,
-    key: &IssueKey,
+    issues: &[IssueRecord],
     now: Instant,
 ) -> Result<(), Error> {
+    let keys: Vec<&str> = issues.iter().map(|issue| issue.key.as_str()).collect();
     let doubted = sqlx::query(
         "UPDATE issues SET key_in_doubt = 1
-         WHERE key = $1 AND key_in_doubt = 0 AND EXISTS (
+         WHERE key IN (SELECT value FROM json_each($1)) AND key_in_doubt = 0 AND EXISTS (
              SELECT 1 FROM issues AS other
-             WHERE other.key = $1 AND other.id <> issues.id AND other.deleted_at IS NULL
+             WHERE other.key = issues.key AND other.id <> issues.id AND other.deleted_at IS NULL
                  AND (issues.deleted_at IS NOT NULL OR other.synced_at > issues.synced_at
                      OR (other.synced_at = issues.synced_at AND other.id > issues.id)))
          RETURNING id, deleted_at",
     )
-    .bind(key.as_str())
+    .bind(json!(keys).to_string())
     .fetch_all(&mut *tx)
     .await?;
+    let mut hints = Vec::new();
     for row in doubted {
         if row.try_get::<Option<i64>, _>("deleted_at")?.is_none() {
-            let subject = &Subject::Id(issue_id(row.try_get("id")?)?);
+            let subject = Subject::Id(issue_id(row.try_get("id")?)?);
             let source = Source::Sweep;
-            hint::raise(tx, &Hint { subject, source, at: now, due: now, deleted: false }).await?;
+            hints.push(Hint { subject, source, at: now, due: now, deleted: false });
         }
     }
-    Ok(())
+    if hints.is_empty() { Ok(()) } else { hint::raise(tx, &hints).await.map(drop) }
 }
 
 pub(crate) fn issue_id(id: i64) -> Result<IssueId, Error> {

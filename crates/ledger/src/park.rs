@@ -89,7 +89,7 @@ impl Ledger {
     pub async fn unpark(&self, subject: &Subject) -> Result<bool, Error> {
         let now = self.store.clock.now();
         let mut tx = self.store.begin().await?;
-        let subject = &issue::known(&mut tx, subject).await?;
+        let subject = issue::known(&mut tx, subject).await?;
         let parked = sqlx::query("SELECT 1 FROM work WHERE subject = $1 AND state = 'parked'")
             .bind(subject.to_string())
             .fetch_optional(&mut *tx)
@@ -98,7 +98,7 @@ impl Ledger {
         if parked {
             let source = Source::Person;
             let hint = Hint { subject, source, at: now, due: now, deleted: false };
-            hint::raise(&mut tx, &hint).await?;
+            hint::raise(&mut tx, &[hint]).await?;
         }
         self.store.finish(tx).await?;
         self.store.wake();

@@ -8,13 +8,13 @@
 
 use std::sync::Arc;
 
-use jira::id::Subject;
 use sqlx::SqliteConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use crate::hint::{self, Hint};
 use crate::open::Store;
-use crate::{Error, Ledger, NewDelivery, Recorded, Source, body, issue};
+use crate::{Error, Ledger, NewDelivery, Recorded, body};
+
+mod group;
 
 /// Deliveries that may wait.
 const WAITING: usize = 4096;
@@ -152,78 +152,10 @@ async fn write(store: &Store, group: &[Entry]) -> Result<Vec<Recorded>, Error> {
         return Err(error.clone());
     }
     let mut tx = store.begin().await?;
-    let mut recorded = Vec::with_capacity(group.len());
-    for entry in group {
-        recorded.push(insert(&mut tx, entry).await?);
-    }
+    let recorded = group::insert(&mut tx, group).await?;
     store.finish(tx).await?;
     store.wake();
     Ok(recorded)
-}
-
-async fn insert(tx: &mut SqliteConnection, entry: &Entry) -> Result<Recorded, Error> {
-    let Entry { delivery, packed, .. } = entry;
-    let mut subjects: Vec<Subject> = Vec::with_capacity(delivery.subjects.len());
-    for subject in &delivery.subjects {
-        let known = issue::known(tx, subject).await?;
-        if !subjects.contains(&known) {
-            subjects.push(known);
-        }
-    }
-    let outcome = if subjects.is_empty() { "noted" } else { "pending" };
-    let inserted: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO deliveries
-             (received_at, identifier, event, retry, flow, deleted, outcome, body_bytes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (identifier) DO NOTHING
-         RETURNING seq",
-    )
-    .bind(delivery.received_at.millis())
-    .bind(&delivery.identifier)
-    .bind(&delivery.event)
-    .bind(delivery.retry.map(i64::from))
-    .bind(&delivery.flow)
-    .bind(i64::from(delivery.deleted))
-    .bind(outcome)
-    .bind(i64::try_from(delivery.body.len()).map_err(|_| Error::Busy)?)
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(seq) = inserted else {
-        return repeat(tx, delivery).await;
-    };
-    sqlx::query("INSERT INTO bodies (seq, body) VALUES ($1, $2)")
-        .bind(seq)
-        .bind(packed.as_slice())
-        .execute(&mut *tx)
-        .await?;
-    tally(tx, "received", 1).await?;
-    for subject in &subjects {
-        let at = delivery.received_at;
-        let deleted = delivery.deleted;
-        let hint = Hint { subject, source: Source::Webhook, at, due: at, deleted };
-        let version = hint::raise(tx, &hint).await?;
-        sqlx::query(
-            "INSERT INTO delivery_subjects (seq, subject, version, outcome)
-             VALUES ($1, $2, $3, 'pending')",
-        )
-        .bind(seq)
-        .bind(subject.to_string())
-        .bind(version)
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(Recorded { seq, duplicate: false })
-}
-
-async fn repeat(tx: &mut SqliteConnection, delivery: &NewDelivery) -> Result<Recorded, Error> {
-    let seq = sqlx::query_scalar(
-        "UPDATE deliveries SET repeats = repeats + 1 WHERE identifier = $1 RETURNING seq",
-    )
-    .bind(&delivery.identifier)
-    .fetch_one(&mut *tx)
-    .await?;
-    tally(tx, "repeats", 1).await?;
-    Ok(Recorded { seq, duplicate: true })
 }
 
 /// Adds to a sum that outlives its rows.

@@ -49,13 +49,13 @@ impl Ledger {
             }
             Some(Some(until)) if until > now.millis() => {
                 remove(&mut tx, &key).await?;
-                let subject = &moved.subject;
+                let subject = moved.subject;
                 let Work { source, hinted_at: at, deleted_hint: deleted, .. } = *work;
-                hint::raise(&mut tx, &Hint { subject, source, at, due: now, deleted }).await?;
+                hint::raise(&mut tx, &[Hint { subject, source, at, due: now, deleted }]).await?;
                 Resolved::Elsewhere
             }
             Some(_) => {
-                settle::reopen(&mut tx, &id).await?;
+                settle::reopen(&mut tx, std::slice::from_ref(&id)).await?;
                 merge(&mut tx, &key, &id).await?;
                 Resolved::Yours(moved)
             }

@@ -2,37 +2,39 @@
 //! delivery's own outcome is always what those make together.
 //!
 //! Every function changes subjects and then brings the deliveries they belong to up to date, in the
-//! caller's transaction; so the counts add up for every reader at any moment (G2).
+//! caller's transaction; so the counts add up for every reader at any moment (G2). What comes in
+//! numbers is changed by one statement, with the rows as a JSON array: deliveries wait while a
+//! transaction is open.
 
+use serde_json::json;
 use sqlx::SqliteConnection;
 
 use crate::Error;
 
-/// A look that started after hint `version` is in the lake: the newest hint it covers is applied,
-/// the older ones are superseded by it.
+/// Looks are in the lake that started after these hints: of each subject the newest hint that its
+/// look covers is applied, the older ones are superseded by it.
 pub(crate) async fn applied(
     tx: &mut SqliteConnection,
-    subject: &str,
-    version: i64,
+    looks: &[(String, i64)],
 ) -> Result<(), Error> {
-    let newest: Option<i64> = sqlx::query_scalar(
-        "SELECT MAX(version) FROM delivery_subjects
-         WHERE subject = $1 AND version <= $2 AND outcome IN ('pending', 'parked')",
-    )
-    .bind(subject)
-    .bind(version)
-    .fetch_one(&mut *tx)
-    .await?;
-    let Some(newest) = newest else { return Ok(()) };
-    let changed = sqlx::query_scalar(
-        "UPDATE delivery_subjects SET reason = NULL,
-             outcome = CASE WHEN version = $3 THEN 'applied' ELSE 'superseded' END
-         WHERE subject = $1 AND version <= $2 AND outcome IN ('pending', 'parked')
+    let changed: Vec<i64> = sqlx::query_scalar(
+        "WITH looks (subject, version) AS (
+             SELECT value ->> 0, value ->> 1 FROM json_each($1)),
+         newest (subject, version, covered) AS (
+             SELECT looks.subject, MAX(open.version), looks.version
+             FROM looks JOIN delivery_subjects AS open ON open.subject = looks.subject
+                 AND open.version <= looks.version AND open.outcome IN ('pending', 'parked')
+             GROUP BY looks.subject)
+         UPDATE delivery_subjects SET reason = NULL,
+             outcome = CASE WHEN delivery_subjects.version = newest.version
+                 THEN 'applied' ELSE 'superseded' END
+         FROM newest
+         WHERE delivery_subjects.subject = newest.subject
+             AND delivery_subjects.version <= newest.covered
+             AND delivery_subjects.outcome IN ('pending', 'parked')
          RETURNING seq",
     )
-    .bind(subject)
-    .bind(version)
-    .bind(newest)
+    .bind(json!(looks).to_string())
     .fetch_all(&mut *tx)
     .await?;
     refresh(tx, &changed).await
@@ -55,13 +57,14 @@ pub(crate) async fn parked(
     refresh(tx, &changed).await
 }
 
-/// The subject's parked deliveries will be looked at after all.
-pub(crate) async fn reopen(tx: &mut SqliteConnection, subject: &str) -> Result<(), Error> {
-    let changed = sqlx::query_scalar(
+/// The subjects' parked deliveries will be looked at after all.
+pub(crate) async fn reopen(tx: &mut SqliteConnection, subjects: &[String]) -> Result<(), Error> {
+    let changed: Vec<i64> = sqlx::query_scalar(
         "UPDATE delivery_subjects SET outcome = 'pending', reason = NULL
-         WHERE subject = $1 AND outcome = 'parked' RETURNING seq",
+         WHERE outcome = 'parked' AND subject IN (SELECT value FROM json_each($1))
+         RETURNING seq",
     )
-    .bind(subject)
+    .bind(json!(subjects).to_string())
     .fetch_all(&mut *tx)
     .await?;
     refresh(tx, &changed).await
@@ -86,22 +89,23 @@ pub(crate) async fn dropped(
 
 /// Brings the outcome of deliveries up to date with their subjects'.
 pub(crate) async fn refresh(tx: &mut SqliteConnection, deliveries: &[i64]) -> Result<(), Error> {
-    for seq in deliveries {
-        sqlx::query(
-            "UPDATE deliveries SET outcome = (
-                 SELECT CASE
-                     WHEN SUM(CASE WHEN outcome = 'pending' THEN 1 ELSE 0 END) > 0 THEN 'pending'
-                     WHEN SUM(CASE WHEN outcome IN ('parked', 'dropped') THEN 1 ELSE 0 END) > 0
-                         THEN 'parked'
-                     WHEN SUM(CASE WHEN outcome = 'applied' THEN 1 ELSE 0 END) > 0 THEN 'applied'
-                     ELSE 'superseded' END
-                 FROM delivery_subjects WHERE delivery_subjects.seq = $1)
-             WHERE seq = $1",
-        )
-        .bind(seq)
-        .execute(&mut *tx)
-        .await?;
+    if deliveries.is_empty() {
+        return Ok(());
     }
+    sqlx::query(
+        "UPDATE deliveries SET outcome = (
+             SELECT CASE
+                 WHEN SUM(CASE WHEN outcome = 'pending' THEN 1 ELSE 0 END) > 0 THEN 'pending'
+                 WHEN SUM(CASE WHEN outcome IN ('parked', 'dropped') THEN 1 ELSE 0 END) > 0
+                     THEN 'parked'
+                 WHEN SUM(CASE WHEN outcome = 'applied' THEN 1 ELSE 0 END) > 0 THEN 'applied'
+                 ELSE 'superseded' END
+             FROM delivery_subjects WHERE delivery_subjects.seq = deliveries.seq)
+         WHERE seq IN (SELECT value FROM json_each($1))",
+    )
+    .bind(json!(deliveries).to_string())
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 
 use jira::id::{IssueId, Subject};
 use jira::time::Instant;
+use serde_json::json;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -118,18 +119,21 @@ impl Ledger {
             if lapsed.is_some() {
                 work.version = hint::next(&mut tx, "version").await?;
             }
-            sqlx::query(
-                "UPDATE work SET version = $2, leased_version = $2, lease_until = $3,
-                     again_at = NULL, again_hinted_at = NULL
-                 WHERE subject = $1",
-            )
-            .bind(work.subject.to_string())
-            .bind(work.version)
-            .bind(until.millis())
-            .execute(&mut *tx)
-            .await?;
             leased.push(work);
         }
+        let leases: Vec<(String, i64)> =
+            leased.iter().map(|work| (work.subject.to_string(), work.version)).collect();
+        sqlx::query(
+            "WITH leases (subject, version) AS (
+                 SELECT value ->> 0, value ->> 1 FROM json_each($1))
+             UPDATE work SET version = leases.version, leased_version = leases.version,
+                 lease_until = $2, again_at = NULL, again_hinted_at = NULL
+             FROM leases WHERE work.subject = leases.subject",
+        )
+        .bind(json!(leases).to_string())
+        .bind(until.millis())
+        .execute(&mut *tx)
+        .await?;
         self.store.finish(tx).await?;
         Ok(leased)
     }
