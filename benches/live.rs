@@ -35,14 +35,14 @@ use world::{SECRET, World};
 /// Deliveries a second, for how many seconds, and to how many issues.
 const DOORS: [(u32, u32, usize); 2] = [(200, 20, 1), (1_000, 60, 500)];
 const BODY_BYTES: usize = 8 * 1024;
-const EDITS: usize = 40;
+const EDITS_A_SECOND: u32 = 10;
 
 #[tokio::main]
 async fn main() {
     for (rate, seconds, issues) in DOORS {
         acknowledgements(rate, seconds, issues).await;
     }
-    edit_to_row().await;
+    webhook_to_row().await;
     fsync();
 }
 
@@ -87,9 +87,13 @@ async fn acknowledgements(rate: u32, seconds: u32, issues: usize) {
     println!("door: {} applied, {} superseded", of("applied"), of("superseded"));
 }
 
-/// From an edit in Jira to the row that a reader of the Parquet file sees.
-async fn edit_to_row() {
-    let world = World::with(Options { issues: 300, seed: 3, ..Options::default() }, &[]).await;
+/// From a webhook to the row that a reader of the Parquet file sees, by the program's own clock: ten
+/// edits a second, each to an issue of its own.
+async fn webhook_to_row() {
+    // The jobs at their usual rhythms.
+    let jobs = [("JIRALAKE_SWEEP_EVERY_MS", "60000"), ("JIRALAKE_ATTACHMENTS_EVERY_MS", "30000")];
+    let options = Options { issues: 300, seed: 3, ..Options::default() };
+    let world = World::with(options, &jobs).await;
     for key in world.sim.site().keys() {
         world.sim.site().announce(&key).unwrap();
     }
@@ -97,21 +101,54 @@ async fn edit_to_row() {
     world.sim.knobs().change(|knobs| {
         knobs.latency_ms_of.insert(Endpoint::Issue, 250);
         knobs.latency_ms_of.insert(Endpoint::RemoteLinks, 50);
+        for pages in [Endpoint::Comments, Endpoint::Changelog, Endpoint::Worklogs] {
+            knobs.latency_ms_of.insert(pages, 0);
+        }
     });
-    let keys = world.sim.site().keys();
-    let mut took = Vec::new();
-    for (n, key) in keys.iter().rev().take(EDITS).enumerate() {
-        let wanted = json!(format!("Edit number {n}"));
-        let began = Instant::now();
-        world.sim.site().set(key, "summary", wanted.clone()).unwrap();
-        world
-            .until("the edit is readable", async || {
-                world.rows_of("issues", key).iter().any(|row| row["summary"] == wanted)
-            })
-            .await;
-        took.push(began.elapsed());
+    let before = world.log().lines().count();
+    let begin = tokio::time::Instant::now();
+    for (n, key) in (0_u32..).zip(world.sim.site().keys()) {
+        sleep_until(begin + Duration::from_secs(1) * n / EDITS_A_SECOND).await;
+        world.sim.site().set(&key, "summary", json!(format!("Edit number {n}"))).unwrap();
     }
-    tell("edit to readable row, 250 ms per issue and per SLA overlay, 50 ms links", took);
+    world.quiet().await;
+    let log = world.log();
+    let of = |name: &str| {
+        let lines = log.lines().skip(before).filter(|line| line.contains("is committed"));
+        let values = lines.filter_map(|line| line.split(&format!(" {name}=")).nth(1));
+        let numbers = values.map(|rest| rest.split(' ').next().unwrap().parse().unwrap());
+        numbers.map(Duration::from_millis).collect::<Vec<_>>()
+    };
+    tell(
+        "webhook to visible row, 250 ms per issue and per SLA overlay, 50 ms links",
+        of("visible_ms"),
+    );
+    tell("  of which the look", of("look_ms"));
+    tell("  of which the commit", of("commit_ms"));
+    idle(&world).await;
+}
+
+/// What the program takes while nothing happens.
+async fn idle(world: &World) {
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", world.pid())).unwrap();
+        let of: Vec<u64> = stat
+            .rsplit(") ")
+            .next()
+            .unwrap()
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(|text| text.parse().unwrap())
+            .collect();
+        of.iter().sum::<u64>()
+    };
+    let before = ticks();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let used = ticks() - before;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", world.pid())).unwrap();
+    let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    println!("idle: {used} ticks of 10 ms of CPU in 60 s, {resident}");
 }
 
 /// What the disk itself takes.

@@ -169,6 +169,11 @@ impl World {
         &self.serve.as_ref().expect("serve runs").address
     }
 
+    /// The process of the running door.
+    pub(crate) fn pid(&self) -> u32 {
+        self.serve.as_ref().and_then(|serve| serve.child.id()).expect("serve runs")
+    }
+
     /// Kills `serve` without warning.
     pub(crate) async fn kill(&mut self) {
         let mut serve = self.serve.take().expect("serve runs");
@@ -177,8 +182,8 @@ impl World {
 
     /// Asks `serve` to stop and waits for it; the exit code must be 0.
     pub(crate) async fn stop(&mut self) {
+        let pid = self.pid().to_string();
         let mut serve = self.serve.take().expect("serve runs");
-        let pid = serve.child.id().expect("serve runs").to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
         assert!(sent.success());
         let ended = timeout(Duration::from_secs(10), serve.child.wait()).await;
