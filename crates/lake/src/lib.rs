@@ -18,12 +18,21 @@ mod scan;
 
 mod mapping;
 mod splice;
+mod divide;
 mod encode;
 mod decode;
+
+mod sealed;
+mod footer;
+mod footers;
+mod source;
+mod draft;
+mod numbers;
 
 mod steps;
 mod stage;
 mod open;
+mod shelf;
 mod commit;
 mod repair;
 mod retired;
