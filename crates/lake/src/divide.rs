@@ -10,6 +10,27 @@ use std::ops::Range;
 
 use jira::id::IssueId;
 
+/// Issues per row group at most: a reader that wants one issue decodes these, and a change of one
+/// issue encodes these.
+pub const ISSUES_PER_ROW_GROUP: usize = 256;
+
+/// Issues per file at most: a change rewrites no more than the files of so many issues.
+pub(crate) const ISSUES_PER_FILE: usize = 4096;
+
+/// How many issues may stand together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) row_group: usize,
+    /// Not below the one for row groups.
+    pub(crate) file: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { row_group: ISSUES_PER_ROW_GROUP, file: ISSUES_PER_FILE }
+    }
+}
+
 /// Neighbouring issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {

@@ -13,8 +13,7 @@ use arrow::error::ArrowError;
 use jira::id::IssueId;
 
 use crate::decode::Unfit;
-use crate::divide::{Span, Straddles, divide};
-use crate::encode::ISSUES_PER_ROW_GROUP;
+use crate::divide::{Bounds, Span, Straddles, divide};
 use crate::source::Source;
 use crate::splice::Sorted;
 
@@ -45,10 +44,10 @@ pub(crate) enum Halt {
 
 impl Draft {
     /// All of it from rows.
-    pub(crate) fn of_rows(rows: Sorted) -> Self {
+    pub(crate) fn of_rows(rows: Sorted, bounds: Bounds) -> Self {
         let spans = rows.spans();
         // Single issues: no border can run through one.
-        let groups = divide(&spans, ISSUES_PER_ROW_GROUP).unwrap_or_default().into_iter();
+        let groups = divide(&spans, bounds.row_group).unwrap_or_default().into_iter();
         let groups = groups.filter_map(|group| Span::over(spans.get(group)?));
         Self { sources: Vec::new(), pieces: groups.map(open).collect(), rows }
     }
@@ -56,10 +55,10 @@ impl Draft {
     /// The files that are there with the rows of `changed` replaced by `new`; `None` when that
     /// changes nothing.
     pub(crate) fn of_change(
-        sources: Vec<Source>,
-        schema: &SchemaRef,
+        (sources, schema): (Vec<Source>, &SchemaRef),
         changed: &BTreeSet<IssueId>,
         new: &Sorted,
+        bounds: Bounds,
     ) -> Result<Option<Self>, Halt> {
         let mut draft = Self { sources, pieces: Vec::new(), rows: Sorted::default() };
         let mut rest = new.clone();
@@ -88,7 +87,7 @@ impl Draft {
             return Ok(None);
         }
         draft.put(rest);
-        draft.settle(schema)?;
+        draft.settle(schema, bounds)?;
         Ok(Some(draft))
     }
 
@@ -136,11 +135,11 @@ impl Draft {
     }
 
     /// Puts pieces that have to stand together into one, opening those that are closed.
-    fn settle(&mut self, schema: &SchemaRef) -> Result<(), Halt> {
+    fn settle(&mut self, schema: &SchemaRef, bounds: Bounds) -> Result<(), Halt> {
         self.pieces.sort_by_key(|piece| piece.span.first);
         let groups = loop {
             let spans = self.pieces.iter().map(|piece| piece.span).collect::<Vec<_>>();
-            match divide(&spans, ISSUES_PER_ROW_GROUP) {
+            match divide(&spans, bounds.row_group) {
                 Ok(groups) => break groups,
                 Err(Straddles(place)) => self.open(place..place + 1, schema)?,
             }

@@ -34,10 +34,6 @@ use crate::source::Placed;
 use crate::splice::Sorted;
 use crate::views;
 
-/// Issues per row group at most: a reader that wants one issue decodes these, and a change of one
-/// issue encodes these.
-pub const ISSUES_PER_ROW_GROUP: usize = 256;
-
 const ZSTD_LEVEL: i32 = 3;
 const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 

@@ -53,7 +53,7 @@ mod redo;
 
 pub use commit::Committed;
 pub use dimension::{Replaced, Shrink};
-pub use encode::ISSUES_PER_ROW_GROUP;
+pub use divide::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
 pub use incoming::{Arrived, Incoming};
 pub use layout::{Layout, Style};

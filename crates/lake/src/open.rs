@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use transform::{Deletion, Snapshot, Table};
 
 use crate::dimension;
+use crate::divide::Bounds;
 use crate::durable;
 use crate::error::{Error, asked, disk};
 use crate::layout::{Layout, Visible};
@@ -26,7 +27,7 @@ use crate::publish;
 use crate::raw::Raw;
 use crate::retired::Retired;
 use crate::shelf::Shelf;
-use crate::stage::{ISSUES_PER_FILE, Store};
+use crate::stage::Store;
 use crate::steps::Steps;
 use crate::verify::{self, Difference};
 use crate::views;
@@ -93,8 +94,8 @@ impl Lake {
             raw.create()?;
             let (folder, fields) = (layout.store.clone(), Arc::clone(&mapping.fields));
             durable::create_folder(&folder).map_err(disk("create the folder", &folder))?;
-            let (footers, issues_per_file) = (Arc::default(), ISSUES_PER_FILE);
-            let store = Store { folder, fields, steps: steps.clone(), footers, issues_per_file };
+            let (footers, bounds) = (Arc::default(), Bounds::default());
+            let store = Store { folder, fields, steps: steps.clone(), footers, bounds };
             let (visible, writing) = (layout.visible(), Mutex::default());
             let odd_values = AtomicU64::new(0);
             let inner = Inner {

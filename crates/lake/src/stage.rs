@@ -19,7 +19,7 @@ use transform::{FieldMap, Table};
 
 use crate::cores;
 use crate::decode::{Unfit, decode};
-use crate::divide::Span;
+use crate::divide::{Bounds, Span};
 use crate::draft::{Draft, Halt};
 use crate::durable;
 use crate::encode::{self, about, begin};
@@ -30,9 +30,6 @@ use crate::sealed::Recorded;
 use crate::source::Source;
 use crate::splice::Sorted;
 use crate::steps::{Step, Steps};
-
-/// Issues in a file at most: a change rewrites no more than the files of so many issues.
-pub(crate) const ISSUES_PER_FILE: usize = 4096;
 
 /// Syncs that wait for the disk at the same time: it does them together.
 const SYNCS: usize = 32;
@@ -110,8 +107,7 @@ pub(crate) struct Store {
     pub(crate) fields: Arc<FieldMap>,
     pub(crate) steps: Steps,
     pub(crate) footers: Arc<Footers>,
-    /// See [`ISSUES_PER_FILE`].
-    pub(crate) issues_per_file: usize,
+    pub(crate) bounds: Bounds,
 }
 
 impl Store {
@@ -188,13 +184,13 @@ impl Store {
                 let mut rows = rows.clone();
                 rows.remove(&job.gone);
                 rows.add(job.new.clone());
-                Ok(Some(Draft::of_rows(rows)))
+                Ok(Some(Draft::of_rows(rows, self.bounds)))
             }
             Base::Current(files) => {
                 let sources = files.iter().map(|file| self.open(file));
                 let sources = sources.collect::<Result<Vec<_>, _>>().map_err(Halt::Unfit)?;
                 let schema = job.table.schema(&self.fields);
-                Draft::of_change(sources, &schema, &job.gone, &job.new)
+                Draft::of_change((sources, &schema), &job.gone, &job.new, self.bounds)
             }
         }
     }
@@ -215,7 +211,7 @@ impl Store {
             if let Base::Current(files) = &job.base { files } else { &[] };
         let schema = job.table.schema(&self.fields);
         let mut planned = Vec::new();
-        for pieces in draft.files(self.issues_per_file) {
+        for pieces in draft.files(self.bounds.file) {
             let spans = draft.pieces.get(pieces.clone()).unwrap_or_default().iter();
             let Some(span) = Span::over(&spans.map(|piece| piece.span).collect::<Vec<_>>()) else {
                 continue;

@@ -19,6 +19,7 @@ use transform::Table;
 use crate::cores;
 use crate::decode::{Unfit, decode};
 use crate::dimension;
+use crate::divide::Bounds;
 use crate::draft::Draft;
 use crate::durable;
 use crate::error::{Error, disk};
@@ -31,14 +32,14 @@ use crate::publish;
 use crate::raw::{Raw, chain};
 use crate::rebuild::{Phase, Progress, Rebuilt};
 use crate::splice::Sorted;
-use crate::stage::{ISSUES_PER_FILE, write_file};
+use crate::stage::write_file;
 use crate::survey::Survey;
 use crate::views;
 
 /// A folder of tables. Locked until the last clone is dropped.
 #[derive(Clone)]
 pub struct Tree {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) visible: Visible,
     pub(crate) mapping: Mapping,
     pub(crate) clock: Clock,
+    pub(crate) bounds: Bounds,
     _lock: Lock,
 }
 
@@ -71,7 +73,8 @@ impl Tree {
         blocking(move || {
             let lock = Lock::take(&output.folder, &writer, clock.now())?;
             let visible = Visible { folder: output.folder, style: output.style };
-            let inner = Inner { raw, visible, mapping, clock, _lock: lock };
+            let inner =
+                Inner { raw, visible, mapping, clock, bounds: Bounds::default(), _lock: lock };
             inner.sweep()?;
             Ok(Self { inner: Arc::new(inner) })
         })
@@ -219,14 +222,20 @@ impl Inner {
         let schema = table.schema(&self.mapping.fields);
         let failed =
             |source| Error::Encode { what: format!("{} of {month}", table.name()), source };
-        let mut draft = Draft::of_rows(rows);
-        let mut paths = Vec::new();
-        for (part, pieces) in (0..).zip(draft.files(ISSUES_PER_FILE)) {
+        let mut draft = Draft::of_rows(rows, self.bounds);
+        let mut made = Vec::new();
+        for (part, pieces) in (0..).zip(draft.files(self.bounds.file)) {
             let path = self.visible.part(table, month, part);
             let (staged, _) = write_file(table, &mut draft, pieces, (&schema, &path))
                 .map_err(|broken| failed(broken.into_encode()))?;
             staged.file.sync_all().map_err(disk("write", &path))?;
-            staged.temp.publish(&path).map_err(disk("write", &path))?;
+            made.push((path, staged.temp));
+        }
+        // As commits do: rather in two files for a moment than in none.
+        made.sort_by_key(|(path, _)| path.exists());
+        let mut paths = Vec::new();
+        for (path, temp) in made {
+            temp.publish(&path).map_err(disk("write", &path))?;
             paths.push(path);
         }
         for path in self.parts(table, month)? {
