@@ -67,7 +67,8 @@ impl Ledger {
 /// one.
 pub(crate) async fn raise(tx: &mut SqliteConnection, hints: &[Hint]) -> Result<i64, Error> {
     let subjects: Vec<String> = hints.iter().map(|hint| hint.subject.to_string()).collect();
-    let first = numbers(tx, "version", hints.len()).await?;
+    let count = u32::try_from(hints.len()).map_err(|_| Error::Busy)?;
+    let first = numbers(tx, "version", count).await?;
     settle::reopen(tx, &subjects).await?;
     let rows: Vec<Value> = (first..)
         .zip(hints.iter().zip(&subjects))
@@ -113,8 +114,11 @@ pub(crate) async fn next(tx: &mut SqliteConnection, sequence: &str) -> Result<i6
 }
 
 /// So many numbers of a sequence at once; answers the first.
-async fn numbers(tx: &mut SqliteConnection, sequence: &str, count: usize) -> Result<i64, Error> {
-    let count = i64::try_from(count).map_err(|_| Error::Busy)?;
+pub(crate) async fn numbers(
+    tx: &mut SqliteConnection,
+    sequence: &str,
+    count: u32,
+) -> Result<i64, Error> {
     let last: i64 = sqlx::query_scalar(
         "UPDATE sequences SET value = value + $2 WHERE name = $1 RETURNING value",
     )
@@ -122,5 +126,5 @@ async fn numbers(tx: &mut SqliteConnection, sequence: &str, count: usize) -> Res
     .bind(count)
     .fetch_one(tx)
     .await?;
-    Ok(last - count + 1)
+    Ok(last - i64::from(count) + 1)
 }
