@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
-use transform::{FieldMap, Oddities, RowBuilders, Site, Snapshot, Table};
+use transform::{FieldMap, Oddities, RowBuilders, Site, Snapshot, Table, View};
 
 use crate::error::Error;
 use crate::raw::Raw;
@@ -45,6 +45,12 @@ impl Collector<'_> {
     /// Adds the rows of one issue.
     pub(crate) fn append(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.builders.append(snapshot, &self.raw.stored_files(snapshot.key())?);
+        if self.builders.bytes() > BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// The same for a snapshot that is being read.
+    pub(crate) fn append_view(&mut self, snapshot: &View<'_>) -> Result<(), Error> {
+        self.builders.append_view(snapshot, &self.raw.stored_files(snapshot.key())?);
         if self.builders.bytes() > BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::column::Life;
 use crate::field::FieldMap;
 use crate::field::id::custom_number;
 use crate::field::role::Role;
+use crate::json::Json;
 use crate::node::Node;
-use crate::snapshot::Snapshot;
+use crate::view::View;
 
 /// The site that the snapshots come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub struct StoredFile {
 
 /// One issue in hand.
 pub(crate) struct Issue<'a> {
-    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) snapshot: &'a View<'a>,
     pub(crate) fields: Node<'a>,
     pub(crate) site: &'a Site,
     pub(crate) map: &'a FieldMap,
@@ -40,7 +39,7 @@ pub(crate) struct Issue<'a> {
 
 impl<'a> Issue<'a> {
     pub(crate) fn new(
-        snapshot: &'a Snapshot,
+        snapshot: &'a View<'a>,
         site: &'a Site,
         map: &'a FieldMap,
         files: &'a BTreeMap<String, StoredFile>,
@@ -65,11 +64,11 @@ impl<'a> Issue<'a> {
 
     /// The custom fields that the issue has, by number.
     pub(crate) fn custom_fields(&self) -> Vec<(&'a str, Node<'a>)> {
-        let Node::Is(Value::Object(fields)) = self.fields else {
+        let Node::Is(Json::Object(fields)) = self.fields else {
             return Vec::new();
         };
         let custom = fields.iter().filter_map(|(id, value)| {
-            custom_number(id).map(|number| (number, id.as_str(), Node::Is(value)))
+            custom_number(id).map(|number| (number, *id, Node::Is(*value)))
         });
         let mut custom: Vec<_> = custom.collect();
         custom.sort_by_key(|(number, id, _)| (*number, *id));

@@ -43,7 +43,7 @@ impl Shape for CustomFields {
 impl Mapped for CustomFields {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
         let said = |(_, value): &(&str, Node<'a>)| {
-            let empty = value.value().value.is_some_and(|v| v.as_array().is_some_and(Vec::is_empty));
+            let empty = value.value().value.is_some_and(|v| v.as_list().is_some_and(<[_]>::is_empty));
             value.is_set() && !empty && !sla::is_refused(*value)
         };
         let fields = issue.custom_fields().into_iter().filter(said);
