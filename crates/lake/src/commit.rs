@@ -26,12 +26,16 @@ use crate::mapping::Mapping;
 use crate::open::{Inner, Lake, Writing, blocking};
 use crate::publish;
 use crate::raw::file_name;
-use crate::stage::{Base, Job, Staged};
+use crate::shelf::Shelf;
+use crate::stage::{Base, Effort, Job, Staged};
 use crate::steps::Step;
 use crate::views;
 
 /// A commit's threads mostly wait for fsyncs, so there may be more of them than cores.
 const THREADS: usize = 8;
+
+/// Commits that are numbered at once.
+const NUMBERS: u32 = 64;
 
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,12 @@ pub struct Committed {
     pub rows: i64,
     /// Their bytes.
     pub bytes: i64,
+    /// Row groups that were encoded; all others were copied as they are, or stayed in their files.
+    pub row_groups: u64,
+    /// Bytes of the encoded row groups.
+    pub encoded_bytes: u64,
+    /// Bytes of the copied ones.
+    pub copied_bytes: u64,
     /// Values of an unexpected type that were met.
     pub odd_values: u64,
     /// How long it took, the visible names included.
@@ -56,8 +66,14 @@ pub struct Committed {
 #[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) files: Vec<CatalogFile>,
+    /// Files that stay, of the tables and months that have new ones.
+    pub(crate) kept: Vec<CatalogFile>,
     pub(crate) emptied: Vec<(Table, Month)>,
+    pub(crate) effort: Effort,
 }
+
+/// What became of jobs: the prepared files, and the jobs that need other rows.
+type Outcome = (Prepared, Vec<Job>);
 
 /// The changed issues of one commit, and where their rows were.
 struct Batch {
@@ -83,14 +99,51 @@ impl Lake {
             self.catch_up(&mut writing).await?;
         }
         let batch = self.batch(changes).await?;
-        let id = self.inner.ledger.next_commit().await.map_err(asked("number a commit"))?;
+        let commit = self.number(&mut writing).await?;
         let issues = batch.changes.len() as u64;
-        let (prepared, records, catalog) = self.prepare(batch, id).await?;
+        let current = self.current(&mut writing, &batch).await?;
+        let (prepared, records) = self.prepare(batch, commit, current.clone()).await?;
         let (files, rows, bytes) = totals(&prepared.files);
-        self.seal(&mut writing, id, (prepared, records, finished), &catalog).await?;
+        let Effort { encoded: row_groups, encoded_bytes, copied_bytes } = prepared.effort;
+        self.seal(&mut writing, commit, (prepared, records, finished), &current).await?;
         let odd_values = self.inner.odd_values.swap(0, Ordering::Relaxed);
         let took = started.elapsed();
-        Ok(Committed { commit: id, issues, files, rows, bytes, odd_values, took })
+        Ok(Committed {
+            commit,
+            issues,
+            files,
+            rows,
+            bytes,
+            row_groups,
+            encoded_bytes,
+            copied_bytes,
+            odd_values,
+            took,
+        })
+    }
+
+    /// The number of the next commit. Several are taken at once, so that not every commit has to
+    /// wait for its number to be durable.
+    pub(crate) async fn number(&self, writing: &mut Writing) -> Result<CommitId, Error> {
+        if writing.numbers.is_empty() {
+            let numbers = self.inner.ledger.next_commits(NUMBERS).await;
+            writing.numbers = numbers.map_err(asked("number a commit"))?;
+        }
+        let number = writing.numbers.next().unwrap_or_default();
+        Ok(CommitId::new(number))
+    }
+
+    /// The files of the months that a batch changes.
+    async fn current(
+        &self,
+        writing: &mut Writing,
+        batch: &Batch,
+    ) -> Result<Vec<CatalogFile>, Error> {
+        let shelf = match writing.shelf.take() {
+            Some(shelf) => shelf,
+            None => Shelf::of(self.catalog().await?),
+        };
+        Ok(writing.shelf.insert(shelf).of_months(&batch.months()))
     }
 
     async fn batch(&self, changes: Vec<Arc<Snapshot>>) -> Result<Batch, Error> {
@@ -105,17 +158,16 @@ impl Lake {
         Ok(Batch { changes, left, now: self.inner.clock.now() })
     }
 
-    /// Writes the files of a batch; answers them with the issues' records and the old catalog.
+    /// Writes the files of a batch; answers them with the issues' records.
     async fn prepare(
         &self,
         batch: Batch,
         id: CommitId,
-    ) -> Result<(Prepared, Vec<IssueRecord>, Vec<CatalogFile>), Error> {
+        current: Vec<CatalogFile>,
+    ) -> Result<(Prepared, Vec<IssueRecord>), Error> {
         if batch.changes.is_empty() {
             return Ok(Default::default());
         }
-        let catalog = self.catalog().await?;
-        let current = catalog.clone();
         let inner = Arc::clone(&self.inner);
         let changed = Arc::new(batch.changes.keys().copied().collect::<BTreeSet<_>>());
         let gone = Arc::clone(&changed);
@@ -135,38 +187,49 @@ impl Lake {
                 }
             }
         }
-        Ok((prepared, records, catalog))
+        Ok((prepared, records))
     }
 
-    /// The transaction, and what follows from it.
+    /// The transaction, and what follows from it. `old` holds at least the files that the catalog
+    /// names for the tables and months that change.
     pub(crate) async fn seal(
         &self,
         writing: &mut Writing,
         id: CommitId,
         (prepared, issues, finished): (Prepared, Vec<IssueRecord>, Vec<Finished>),
-        catalog: &[CatalogFile],
+        old: &[CatalogFile],
     ) -> Result<(), Error> {
         let inner = &self.inner;
         if let Err(error) = inner.steps.pass(Step::AllStored) {
             inner.store.discard(&prepared.files);
             return Err(error);
         }
-        let Prepared { files, emptied } = prepared;
-        let dropped = emptied.iter().map(|(table, month)| (table.name().to_owned(), month.clone()));
-        let dropped = dropped.collect();
-        let commit = Commit { id, files: files.clone(), dropped, issues, finished };
+        let turn = Turn::of(&prepared, old);
+        let commit = Commit {
+            id,
+            files: turn.files.clone(),
+            dropped: turn.places.iter().cloned().collect(),
+            issues,
+            finished,
+        };
+        let shelf = writing.shelf.take();
         // From here on the names are behind until they are known not to be, even if the caller
         // stops waiting.
         writing.behind = true;
         // When this fails the transaction may have happened all the same: the files stay, and the
         // sweep decides by the catalog.
         inner.ledger.commit(commit).await.map_err(asked("commit"))?;
-        let replaced = replaced(catalog, &files, &emptied);
-        writing
-            .retired
-            .add(replaced.map(|file| inner.store.folder.join(&file.path)), inner.clock.now());
+        let has_other_tables = shelf.is_none_or(|mut shelf| {
+            let before = shelf.tables();
+            shelf.replace(&turn.places, &turn.files);
+            before != writing.shelf.insert(shelf).tables()
+        });
+        turn.replaced.iter().for_each(|file| inner.store.footers.forget(&file.path));
+        let replaced = turn.replaced.iter().map(|file| inner.store.folder.join(&file.path));
+        writing.retired.add(replaced, inner.clock.now());
         let shown = Arc::clone(inner);
-        let published = blocking(move || shown.after_commit(&files, &emptied)).await;
+        let show = move || shown.after_commit(&prepared.files, &turn.vanished, has_other_tables);
+        let published = blocking(show).await;
         writing.retired.remove_old(inner.clock.now());
         published.map_err(|source| Error::Behind { source: Box::new(source) })?;
         writing.behind = false;
@@ -182,6 +245,12 @@ impl Lake {
 }
 
 impl Batch {
+    /// The months that the issues are in or were in.
+    fn months(&self) -> BTreeSet<Month> {
+        let now = self.changes.values().map(|snapshot| snapshot.month());
+        now.chain(self.left.iter().cloned()).collect()
+    }
+
     fn records(&self, mapping: &Mapping) -> Vec<IssueRecord> {
         let record =
             |snapshot: &Arc<Snapshot>| record(&snapshot.view(&Arena::new()), (mapping, self.now));
@@ -192,7 +261,9 @@ impl Batch {
 impl Prepared {
     pub(crate) fn extend(&mut self, other: Self) {
         self.files.extend(other.files);
+        self.kept.extend(other.kept);
         self.emptied.extend(other.emptied);
+        self.effort.add(other.effort);
     }
 }
 
@@ -209,10 +280,10 @@ impl Inner {
         for snapshot in batch.changes.values() {
             by_month.entry(snapshot.month()).or_default().push(snapshot);
         }
-        let mut current = catalog
-            .into_iter()
-            .map(|file| ((file.table.clone(), file.month.clone()), file))
-            .collect::<BTreeMap<_, _>>();
+        let mut current: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for file in catalog {
+            current.entry((file.table.clone(), file.month.clone())).or_default().push(file);
+        }
         let mut jobs = Vec::new();
         for (month, snapshots) in by_month {
             let mut collector = self.mapping.collector(&self.raw);
@@ -228,7 +299,9 @@ impl Inner {
             jobs.extend(Table::ALL.iter().copied().map(|table| Job {
                 table,
                 month: month.clone(),
-                base: Base::Current(current.remove(&(table.name().to_owned(), month.clone()))),
+                base: Base::Current(
+                    current.remove(&(table.name().to_owned(), month.clone())).unwrap_or_default(),
+                ),
                 gone: Arc::clone(gone),
                 new: rows.remove(&table).unwrap_or_default(),
             }));
@@ -237,21 +310,22 @@ impl Inner {
     }
 
     /// Does jobs side by side. After a failure nothing of them stays in the store.
-    pub(crate) fn stage(
-        &self,
-        jobs: Vec<Job>,
-        id: CommitId,
-    ) -> Result<(Prepared, Vec<Job>), Error> {
+    pub(crate) fn stage(&self, jobs: Vec<Job>, id: CommitId) -> Result<Outcome, Error> {
         let done = cores::map(jobs, THREADS, |job| {
             let place = (job.table, job.month.clone());
             self.store.stage(job, id).map(|staged| (place, staged))
         });
         let (mut prepared, mut unfit, mut failed) = (Prepared::default(), Vec::new(), None);
+        let mut new = Vec::new();
         for staged in done {
             match staged {
                 Ok((_, Staged::Unchanged)) => {}
                 Ok((place, Staged::Empty)) => prepared.emptied.push(place),
-                Ok((_, Staged::File(file))) => prepared.files.push(file),
+                Ok((_, Staged::Files(files))) => {
+                    files.new.iter().for_each(|file| prepared.effort.add(file.effort));
+                    new.extend(files.new);
+                    prepared.kept.extend(files.kept);
+                }
                 Ok(((table, month), Staged::Unfit(job, why))) => {
                     let (table, why) = (table.name(), crate::raw::chain(&why));
                     tracing::warn!(table, %month, why, "the file of {table} for {month} is unfit, making it from the raw snapshots");
@@ -260,19 +334,23 @@ impl Inner {
                 Err(error) => failed = Some(error),
             }
         }
-        match failed {
-            None => Ok((prepared, unfit)),
-            Some(error) => {
-                self.store.discard(&prepared.files);
-                Err(error)
-            }
+        if let Some(error) = failed {
+            return Err(error);
         }
+        prepared.files = self.store.settle(new)?;
+        Ok((prepared, unfit))
     }
 
-    fn after_commit(&self, files: &[CatalogFile], gone: &[(Table, Month)]) -> Result<(), Error> {
+    fn after_commit(
+        &self,
+        files: &[CatalogFile],
+        vanished: &[CatalogFile],
+        has_other_tables: bool,
+    ) -> Result<(), Error> {
         self.steps.pass(Step::Committed)?;
-        publish::publish(&self.visible, &self.store.folder, files, gone, &self.steps)?;
-        views::refresh(&self.visible, &self.mapping.fields)
+        publish::publish(&self.visible, &self.store.folder, (files, vanished), &self.steps)?;
+        // The views name the tables that have files, and nothing else of what a commit changes.
+        if has_other_tables { views::refresh(&self.visible, &self.mapping.fields) } else { Ok(()) }
     }
 }
 
@@ -301,18 +379,33 @@ pub(crate) fn totals(files: &[CatalogFile]) -> (u64, i64, i64) {
     (files.len() as u64, rows, files.iter().map(|file| file.bytes).sum())
 }
 
-/// The files of the old catalog that the new one does not name any more.
-fn replaced<'a>(
-    catalog: &'a [CatalogFile],
-    files: &'a [CatalogFile],
-    emptied: &'a [(Table, Month)],
-) -> impl Iterator<Item = &'a CatalogFile> {
-    catalog.iter().filter(move |old| {
-        let has_new = |new: &CatalogFile| {
-            new.table == old.table && new.month == old.month && new.path != old.path
-        };
-        let is_gone =
-            |(table, month): &(Table, Month)| table.name() == old.table && *month == old.month;
-        files.iter().any(has_new) || emptied.iter().any(is_gone)
-    })
+/// What a commit turns the catalog into.
+struct Turn {
+    /// The tables and months that change.
+    places: BTreeSet<(String, Month)>,
+    /// Their files from now on.
+    files: Vec<CatalogFile>,
+    /// Their files that are named no more.
+    replaced: Vec<CatalogFile>,
+    /// Those of them whose visible name goes as well.
+    vanished: Vec<CatalogFile>,
+}
+
+impl Turn {
+    fn of(prepared: &Prepared, old: &[CatalogFile]) -> Self {
+        let files = prepared.files.iter().chain(&prepared.kept).cloned().collect::<Vec<_>>();
+        let place = |file: &CatalogFile| (file.table.clone(), file.month.clone());
+        let emptied = prepared.emptied.iter();
+        let emptied = emptied.map(|(table, month)| (table.name().to_owned(), month.clone()));
+        let places = files.iter().map(place).chain(emptied).collect::<BTreeSet<_>>();
+        let paths = files.iter().map(|file| file.path.as_str()).collect::<BTreeSet<_>>();
+        let names = files.iter().map(|file| (place(file), file.part)).collect::<BTreeSet<_>>();
+        let replaced = old
+            .iter()
+            .filter(|file| places.contains(&place(file)) && !paths.contains(file.path.as_str()));
+        let replaced = replaced.cloned().collect::<Vec<_>>();
+        let vanished = replaced.iter().filter(|file| !names.contains(&(place(file), file.part)));
+        let vanished = vanished.cloned().collect();
+        Self { places, files, replaced, vanished }
+    }
 }

@@ -1,6 +1,6 @@
 //! A Parquet file back to rows, in the schema of today.
 //!
-//! Promises: what is returned is the whole file, with its checksum proved when one is known;
+//! Promises: what is returned is the whole file, with its checksums proved when they are known;
 //! anything less is [`Unfit`] and never an empty or partial answer. Columns that the file does not
 //! have are null, columns that the schema does not have are dropped.
 
@@ -16,10 +16,12 @@ use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
-use sha2::{Digest, Sha256};
+
+use crate::footer::Footer;
+use crate::sealed::{Covers, MAGIC, Recorded};
 
 /// Rows per batch; a batch is decoded as one piece.
-const BATCH_ROWS: usize = 8192;
+pub(crate) const BATCH_ROWS: usize = 8192;
 
 /// Why a file cannot serve as the base of its next version: the month must be made from raw.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +53,6 @@ pub(crate) enum Unfit {
     },
 }
 
-/// What is recorded about a file.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Recorded<'a> {
-    pub(crate) bytes: i64,
-    pub(crate) sha256: &'a str,
-}
-
 /// Reads a file whole, in `schema`.
 pub(crate) fn decode(
     path: &Path,
@@ -69,10 +64,8 @@ pub(crate) fn decode(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unfit::Missing),
         Err(error) => return Err(Unfit::Disk(error)),
     };
-    if recorded.is_some_and(|recorded| !recorded.matches(&bytes)) {
-        return Err(Unfit::Changed);
-    }
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(Unfit::Torn)?;
+    let footer = prove(&bytes, recorded)?;
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.reader);
     fits(reader.schema(), schema)?;
     let wanted = schema.fields().iter().map(|field| field.name().as_str());
     let columns = ProjectionMask::columns(reader.parquet_schema(), wanted);
@@ -81,15 +74,47 @@ pub(crate) fn decode(
     batches.map(|batch| conform(&batch.map_err(Unfit::Damaged)?, schema)).collect()
 }
 
-impl Recorded<'_> {
-    /// Whether the bytes are the recorded ones.
-    pub(crate) fn matches(&self, bytes: &[u8]) -> bool {
-        i64::try_from(bytes.len()) == Ok(self.bytes)
-            && hex::encode(Sha256::digest(bytes)) == self.sha256
+/// Proves that these are all bytes of a file, as they were written. Without a record nothing proves
+/// the end, which then proves the rest.
+pub(crate) fn prove(file: &Bytes, recorded: Option<Recorded<'_>>) -> Result<Footer, Unfit> {
+    let length = file.len() as u64;
+    let mut body = None;
+    if let Some(recorded) = recorded {
+        if !recorded.has_length(length) {
+            return Err(Unfit::Changed);
+        }
+        let start = match recorded.covers().ok_or(Unfit::Changed)? {
+            Covers::All => 0,
+            Covers::End(end) => length.checked_sub(end).ok_or(Unfit::Changed)?,
+        };
+        if !recorded.seals(part(file, start, length)?) {
+            return Err(Unfit::Changed);
+        }
+        body = Some(4..start).filter(|_| start > 0);
     }
+    let footer = Footer::read(file, length)?;
+    let Some(groups) = &footer.groups else {
+        return if body.is_some() { Err(Unfit::Changed) } else { Ok(footer) };
+    };
+    let has_other = |body| footer.body() != Some(body);
+    if !file.starts_with(MAGIC) || body.is_some_and(has_other) {
+        return Err(Unfit::Changed);
+    }
+    for (number, group) in groups.iter().enumerate() {
+        let range = footer.range(number).ok_or(Unfit::Changed)?;
+        if crc32fast::hash(part(file, range.start, range.end)?) != group.crc {
+            return Err(Unfit::Changed);
+        }
+    }
+    Ok(footer)
 }
 
-fn fits(found: &Schema, wanted: &Schema) -> Result<(), Unfit> {
+fn part(file: &[u8], start: u64, end: u64) -> Result<&[u8], Unfit> {
+    let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    range.and_then(|(start, end)| file.get(start..end)).ok_or(Unfit::Changed)
+}
+
+pub(crate) fn fits(found: &Schema, wanted: &Schema) -> Result<(), Unfit> {
     for field in wanted.fields() {
         let found = match found.field_with_name(field.name()) {
             Ok(found) if found.data_type() == field.data_type() => continue,
@@ -103,7 +128,7 @@ fn fits(found: &Schema, wanted: &Schema) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Unfit> {
+pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Unfit> {
     let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
         Some(column) => Arc::clone(column),
         None => new_null_array(field.data_type(), batch.num_rows()),

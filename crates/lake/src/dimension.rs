@@ -117,7 +117,8 @@ fn put(dimension: Dimension, made: &Entries, visible: &Visible) -> Result<(), Er
     let staged = encode([Ok(made.batch.clone())], &schema, about, &path).map_err(failed)?;
     // Whatever stands there and cannot be read is replaced.
     let there = fs::read(&path).unwrap_or_default();
-    if staged.recorded().matches(&there) {
+    let made = fs::read(staged.temp.path()).map_err(disk("read", staged.temp.path()))?;
+    if made == there {
         return Ok(());
     }
     staged.temp.publish(&path).map_err(disk("write", &path))

@@ -1,9 +1,13 @@
 //! Rows to a Parquet file: ZSTD, statistics, page index, rows in the order of their issues, and
 //! row groups that hold a narrow range of whole issues.
 //!
-//! Promises: the answered file is complete and fsynced under a temporary name; nothing is visible
-//! before its [`Temp`] is published. The same rows give the same bytes.
+//! A row group is encoded from rows or copied from another file as it is: its bytes, statistics and
+//! page index. The same rows give the same bytes, so both give the same file.
+//!
+//! Promises: the answered file is complete under a temporary name, and durable once the caller has
+//! synced it; nothing is visible before its [`Temp`] is published.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,53 +16,189 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 
-use crate::decode::Recorded;
+use crate::divide::Span;
 use crate::durable::Temp;
+use crate::footer::{Footer, Group, describe};
+use crate::sealed::seal;
+use crate::source::Placed;
+use crate::splice::Sorted;
 use crate::views;
-
-/// Issues per row group: a reader that wants one issue decodes at most this many.
-pub const ISSUES_PER_ROW_GROUP: usize = 256;
 
 const ZSTD_LEVEL: i32 = 3;
 const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 
-/// A complete, fsynced file that has no visible name yet.
+/// A complete file that has no visible name yet.
 #[derive(Debug)]
 pub(crate) struct Staged {
     pub(crate) temp: Temp,
+    /// Still to be synced.
+    pub(crate) file: File,
     pub(crate) rows: i64,
     pub(crate) bytes: i64,
-    /// Of the whole file, in hexadecimal.
+    /// Of its end: see [`seal`].
     pub(crate) sha256: String,
+    /// What reading it again would say.
+    pub(crate) footer: Footer,
 }
 
-/// Writes the rows beside `target`, under a temporary name; each batch is a row group.
+/// Encodes rows of one schema; shared by all that encode row groups of a file.
+pub(crate) struct Encoder {
+    factory: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+}
+
+/// The rows of a row group, encoded.
+pub(crate) struct Encoded(Vec<ArrowColumnChunk>);
+
+/// A file in the making.
+pub(crate) struct Writer {
+    temp: Temp,
+    inner: SerializedFileWriter<Summing>,
+    /// Of each row group; `None` when one of them holds no issues.
+    groups: Option<Vec<Group>>,
+}
+
+/// Begins a file beside `target`, under a temporary name.
+pub(crate) fn begin(
+    schema: &SchemaRef,
+    about: Vec<KeyValue>,
+    target: &Path,
+) -> Result<(Writer, Encoder), ParquetError> {
+    let (temp, file) = Temp::beside(target)?;
+    let writer =
+        ArrowWriter::try_new(Summing::new(file), Arc::clone(schema), Some(properties(about)?))?;
+    let (inner, factory) = writer.into_serialized_writer()?;
+    let encoder = Encoder { factory, schema: Arc::clone(schema) };
+    Ok((Writer { temp, inner, groups: Some(Vec::new()) }, encoder))
+}
+
+impl Encoder {
+    /// Encodes a row group; needs no order and no file, so that any thread can.
+    pub(crate) fn encode(&self, rows: &RecordBatch) -> Result<Encoded, ParquetError> {
+        let mut columns = self.factory.create_column_writers(0)?.into_iter();
+        let mut chunks = Vec::new();
+        for (field, values) in self.schema.fields().iter().zip(rows.columns()) {
+            for leaf in compute_leaves(field, values)? {
+                // There is a writer for each leaf of the schema.
+                let Some(mut column) = columns.next() else { break };
+                column.write(&leaf)?;
+                chunks.push(column.close()?);
+            }
+        }
+        Ok(Encoded(chunks))
+    }
+}
+
+impl Writer {
+    /// Puts an encoded row group behind those that are there.
+    pub(crate) fn append(
+        &mut self,
+        group: Encoded,
+        span: Option<Span>,
+    ) -> Result<(), ParquetError> {
+        self.sum(Mode::Group(crc32fast::Hasher::new()))?;
+        let mut writer = self.inner.next_row_group()?;
+        for column in group.0 {
+            column.append_to_row_group(&mut writer)?;
+        }
+        writer.close()?;
+        let crc = self.sum(Mode::Nothing)?.unwrap_or_default();
+        self.note(span.map(|span| Group { span, crc }));
+        Ok(())
+    }
+
+    /// Copies a row group that was proved.
+    pub(crate) fn copy(
+        &mut self,
+        (footer, number): (&Footer, usize),
+        bytes: &Placed,
+        group: Group,
+    ) -> Result<(), ParquetError> {
+        let metadata = footer.metadata();
+        let columns = metadata.row_group(number).columns();
+        let indexes = metadata.column_index().and_then(|index| index.get(number));
+        let pages = metadata.offset_index().and_then(|index| index.get(number));
+        let mut writer = self.inner.next_row_group()?;
+        for (place, column) in columns.iter().enumerate() {
+            let index = indexes.and_then(|indexes| indexes.get(place)).cloned();
+            writer.append_column(
+                bytes,
+                ColumnCloseResult {
+                    bytes_written: column.compressed_size().unsigned_abs(),
+                    rows_written: metadata.row_group(number).num_rows().unsigned_abs(),
+                    metadata: column.clone(),
+                    bloom_filter: None, // none are written
+                    column_index: index.filter(|index| *index != ColumnIndexMetaData::NONE),
+                    offset_index: pages.and_then(|pages| pages.get(place)).cloned(),
+                },
+            )?;
+        }
+        writer.close()?;
+        self.note(Some(group));
+        Ok(())
+    }
+
+    /// How many bytes there are so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.inner.bytes_written() as u64
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(mut self) -> Result<Staged, ParquetError> {
+        self.sum(Mode::End(0, Sha256::new()))?;
+        if let Some(groups) = &self.groups {
+            self.inner.append_key_value_metadata(describe(groups));
+        }
+        let metadata = self.inner.finish()?;
+        let rows = metadata.file_metadata().num_rows();
+        let footer = Footer::of(metadata).map_err(|unfit| ParquetError::External(unfit.into()))?;
+        let (file, bytes, sha256) = self.inner.inner_mut().end()?;
+        Ok(Staged { temp: self.temp, file, rows, bytes: count(bytes)?, sha256, footer })
+    }
+
+    fn note(&mut self, group: Option<Group>) {
+        match (group, &mut self.groups) {
+            (Some(group), Some(groups)) => groups.push(group),
+            _ => self.groups = None,
+        }
+    }
+
+    /// What comes from here on is summed this way; answers the sum of the row group that ends here.
+    fn sum(&mut self, mode: Mode) -> Result<Option<u32>, ParquetError> {
+        self.inner.flush()?;
+        match std::mem::replace(&mut self.inner.inner_mut().mode, mode) {
+            Mode::Group(sum) => Ok(Some(sum.finalize())),
+            Mode::Nothing | Mode::End(..) => Ok(None),
+        }
+    }
+}
+
+/// Writes the rows beside `target`, under a temporary name, durably; each batch is a row group.
 pub(crate) fn encode(
     groups: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
     schema: &SchemaRef,
     about: Vec<KeyValue>,
     target: &Path,
 ) -> Result<Staged, ParquetError> {
-    let (temp, file) = Temp::beside(target)?;
-    let sink = Digesting::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file));
-    let mut writer = ArrowWriter::try_new(sink, Arc::clone(schema), Some(properties(about)?))?;
-    let mut rows = 0;
+    let (mut writer, encoder) = begin(schema, about, target)?;
     for group in groups {
-        let group = group?;
-        rows += group.num_rows();
-        writer.write(&group)?;
-        writer.flush()?;
+        let rows = group?;
+        let issues = Sorted::of(vec![rows.clone()]).map(|rows| rows.spans()).unwrap_or_default();
+        writer.append(encoder.encode(&rows)?, Span::over(&issues))?;
     }
-    let sink = writer.into_inner()?;
-    let (file, bytes, sha256) = sink.finish()?;
-    file.sync_all()?;
-    Ok(Staged { temp, rows: count(rows)?, bytes: count(bytes)?, sha256 })
+    let staged = writer.finish()?;
+    staged.file.sync_all()?;
+    Ok(staged)
 }
 
 /// What a file says about itself: the table and what each column means.
@@ -71,13 +211,6 @@ pub(crate) fn about(table: &str, description: &str, schema: &Schema) -> Vec<KeyV
         KeyValue::new("jiralake.description".to_owned(), description.to_owned()),
         KeyValue::new("jiralake.columns".to_owned(), columns),
     ]
-}
-
-impl Staged {
-    /// What is to be recorded about the file.
-    pub(crate) fn recorded(&self) -> Recorded<'_> {
-        Recorded { bytes: self.bytes, sha256: &self.sha256 }
-    }
 }
 
 fn properties(about: Vec<KeyValue>) -> Result<WriterProperties, ParquetError> {
@@ -94,35 +227,61 @@ fn count<N: TryInto<i64>>(n: N) -> Result<i64, ParquetError> {
     n.try_into().map_err(|_| ParquetError::General("more than 2^63 bytes or rows".to_owned()))
 }
 
-/// Counts and hashes what passes, so that the file need not be read again.
-struct Digesting<W> {
-    inner: W,
-    hash: Sha256,
+/// How what passes is summed, so that the file need not be read again.
+enum Mode {
+    /// Its sum is known, or it is proved otherwise.
+    Nothing,
+    Group(crc32fast::Hasher),
+    /// The end, with its length so far.
+    End(u64, Sha256),
+}
+
+/// The file behind the writer.
+struct Summing {
+    /// Taken out at the end.
+    file: Option<BufWriter<File>>,
+    mode: Mode,
     bytes: u64,
 }
 
-impl<W: Write> Digesting<W> {
-    fn new(inner: W) -> Self {
-        Self { inner, hash: Sha256::new(), bytes: 0 }
+impl Summing {
+    fn new(file: File) -> Self {
+        let file = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
+        Self { file: Some(file), mode: Mode::Nothing, bytes: 0 }
+    }
+
+    fn end(&mut self) -> io::Result<(File, u64, String)> {
+        let mode = std::mem::replace(&mut self.mode, Mode::Nothing);
+        let (Some(file), Mode::End(length, sum)) = (self.file.take(), mode) else {
+            return Err(ended());
+        };
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok((file, self.bytes, seal(length, sum)))
     }
 }
 
-impl<W: Write> Digesting<BufWriter<W>> {
-    fn finish(self) -> io::Result<(W, u64, String)> {
-        let file = self.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok((file, self.bytes, hex::encode(self.hash.finalize())))
-    }
+fn ended() -> io::Error {
+    io::Error::other("the file has its end already")
 }
 
-impl<W: Write> Write for Digesting<W> {
+impl Write for Summing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(bytes.get(..written).unwrap_or(bytes));
-        self.bytes += written as u64;
+        let written = self.file.as_mut().ok_or_else(ended)?.write(bytes)?;
+        let bytes = bytes.get(..written).unwrap_or(bytes);
+        match &mut self.mode {
+            Mode::Nothing => {}
+            Mode::Group(sum) => sum.update(bytes),
+            Mode::End(length, sum) => {
+                *length += bytes.len() as u64;
+                sum.update(bytes);
+            }
+        }
+        self.bytes += bytes.len() as u64;
         Ok(written)
     }
 
+    /// The writer's own buffer ends here; this one is flushed once, at the end.
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        Ok(())
     }
 }

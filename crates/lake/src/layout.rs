@@ -60,11 +60,25 @@ impl Visible {
         }
     }
 
+    /// One of the files of a month that has several; part 0 is [`Self::file`].
+    pub(crate) fn part(&self, table: Table, month: &Month, part: i64) -> PathBuf {
+        if part == 0 {
+            return self.file(table, month);
+        }
+        let folder = self.table(table);
+        match self.style {
+            Style::Flat => folder.join(format!("{month}.{part}.parquet")),
+            Style::Hive => {
+                folder.join(format!("month={month}")).join(format!("data.{part}.parquet"))
+            }
+        }
+    }
+
     /// The pattern below the folder that matches every file of a table, as DuckDB reads it.
     pub(crate) fn pattern(&self, table: Table) -> String {
         match self.style {
             Style::Flat => format!("/{}/*.parquet", table.name()),
-            Style::Hive => format!("/{}/month=*/data.parquet", table.name()),
+            Style::Hive => format!("/{}/month=*/data*.parquet", table.name()),
         }
     }
 
@@ -75,21 +89,47 @@ impl Visible {
 
     /// The months of a table that are visible in this style.
     pub(crate) fn months(&self, table: Table) -> io::Result<BTreeSet<Month>> {
-        let mut months = BTreeSet::new();
-        for path in self.parquet_files(table)? {
-            let named = match self.style {
-                Style::Flat => path.file_stem(),
-                Style::Hive => path.parent().and_then(Path::file_name),
-            };
-            let named = named.and_then(|name| name.to_str()).unwrap_or_default();
-            let text = named.strip_prefix("month=").unwrap_or(named);
-            if let Ok(month) = text.parse::<Month>()
-                && self.file(table, &month) == path
+        let files = self.parquet_files(table)?;
+        Ok(files
+            .iter()
+            .filter_map(|path| self.named(table, path))
+            .map(|(month, _)| month)
+            .collect())
+    }
+
+    /// The files of one month of a table that are visible in this style, by their numbers.
+    pub(crate) fn parts(&self, table: Table, month: &Month) -> io::Result<Vec<PathBuf>> {
+        let mut parts = Vec::new();
+        let folder = match self.style {
+            Style::Flat => self.table(table),
+            Style::Hive => self.table(table).join(format!("month={month}")),
+        };
+        for entry in durable::list(&folder)? {
+            let path = entry.path();
+            if let Some((of, part)) = self.named(table, &path)
+                && of == *month
+                && entry.file_type()?.is_file()
             {
-                months.insert(month);
+                parts.push((part, path));
             }
         }
-        Ok(months)
+        parts.sort();
+        Ok(parts.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// Which month and part a visible file of this style is.
+    fn named(&self, table: Table, path: &Path) -> Option<(Month, i64)> {
+        let stem = path.file_stem()?.to_str()?;
+        let (name, part) = match stem.split_once('.') {
+            Some((name, part)) => (name, part.parse().ok()?),
+            None => (stem, 0),
+        };
+        let month = match self.style {
+            Style::Flat => name,
+            Style::Hive => path.parent()?.file_name()?.to_str()?.strip_prefix("month=")?,
+        };
+        let month = month.parse::<Month>().ok()?;
+        (self.part(table, &month, part) == path).then_some((month, part))
     }
 
     /// Removes one visible file, and its hive folder when that is empty then.

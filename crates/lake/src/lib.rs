@@ -18,12 +18,21 @@ mod scan;
 
 mod mapping;
 mod splice;
+mod divide;
 mod encode;
 mod decode;
+
+mod sealed;
+mod footer;
+mod footers;
+mod source;
+mod draft;
+mod numbers;
 
 mod steps;
 mod stage;
 mod open;
+mod shelf;
 mod commit;
 mod repair;
 mod retired;
@@ -44,7 +53,7 @@ mod redo;
 
 pub use commit::Committed;
 pub use dimension::{Replaced, Shrink};
-pub use encode::ISSUES_PER_ROW_GROUP;
+pub use divide::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
 pub use incoming::{Arrived, Incoming};
 pub use layout::{Layout, Style};

@@ -6,6 +6,7 @@
 //! A lake that an older version made is rebuilt as well (`whole`).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -16,6 +17,7 @@ use tokio::sync::Mutex;
 use transform::{Deletion, Snapshot, Table};
 
 use crate::dimension;
+use crate::divide::Bounds;
 use crate::durable;
 use crate::error::{Error, asked, disk};
 use crate::layout::{Layout, Visible};
@@ -24,6 +26,7 @@ use crate::mapping::Mapping;
 use crate::publish;
 use crate::raw::Raw;
 use crate::retired::Retired;
+use crate::shelf::Shelf;
 use crate::stage::Store;
 use crate::steps::Steps;
 use crate::verify::{self, Difference};
@@ -57,6 +60,10 @@ pub(crate) struct Inner {
 pub(crate) struct Writing {
     /// The last commit could not bring the visible names up to date.
     pub(crate) behind: bool,
+    /// What the catalog names; `None` when it is to be asked.
+    pub(crate) shelf: Option<Shelf>,
+    /// Numbers for commits that are not given out yet.
+    pub(crate) numbers: Range<i64>,
     /// Files of the store that no commit names any more, kept for readers who still use them.
     pub(crate) retired: Retired,
 }
@@ -87,7 +94,8 @@ impl Lake {
             raw.create()?;
             let (folder, fields) = (layout.store.clone(), Arc::clone(&mapping.fields));
             durable::create_folder(&folder).map_err(disk("create the folder", &folder))?;
-            let store = Store { folder, fields, steps: steps.clone() };
+            let (footers, bounds) = (Arc::default(), Bounds::default());
+            let store = Store { folder, fields, steps: steps.clone(), footers, bounds };
             let (visible, writing) = (layout.visible(), Mutex::default());
             let odd_values = AtomicU64::new(0);
             let inner = Inner {
@@ -191,7 +199,7 @@ impl Inner {
     /// Makes every visible name show what the catalog says, and removes those it does not name.
     pub(crate) fn show(&self, catalog: &[CatalogFile]) -> Result<(), Error> {
         let stale = publish::stale(&self.visible, &self.store.folder, catalog)?;
-        publish::publish(&self.visible, &self.store.folder, &stale, &[], &self.steps)?;
+        publish::publish(&self.visible, &self.store.folder, (&stale, &[]), &self.steps)?;
         for stray in publish::strays(&self.visible, catalog)? {
             tracing::info!(path = %stray.display(), "removing a table file that no commit names");
             self.visible.remove(&stray).map_err(disk("remove", &stray))?;

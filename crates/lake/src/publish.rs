@@ -2,20 +2,22 @@
 //!
 //! Promises: a name always shows a whole file; children first, `issues` last, so that a row of
 //! `issues` never points at rows that are not there yet; making the names again changes nothing.
+//! What the names show is durable before they are made; the names themselves are not waited for,
+//! because every start makes them again from the catalog, which is.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use jira::time::Month;
 use ledger::CatalogFile;
 use transform::Table;
 
-use crate::decode::Recorded;
+use crate::decode::prove;
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::layout::Visible;
+use crate::stage::recorded;
 use crate::steps::{Step, Steps};
 
 /// All tables, children first, `issues` last.
@@ -28,29 +30,27 @@ pub(crate) fn in_order() -> impl Iterator<Item = Table> {
 pub(crate) fn publish(
     visible: &Visible,
     store: &Path,
-    files: &[CatalogFile],
-    gone: &[(Table, Month)],
+    (files, gone): (&[CatalogFile], &[CatalogFile]),
     steps: &Steps,
 ) -> Result<(), Error> {
-    let mut changed = BTreeSet::new();
     for table in in_order() {
         if table == Table::Issues {
             steps.pass(Step::ChildrenVisible)?;
         }
-        for (_, month) in gone.iter().filter(|(of, _)| *of == table) {
-            let name = visible.file(table, month);
-            visible.remove(&name).map_err(disk("remove", &name))?;
-            changed.insert(visible.table(table));
-        }
-        for file in files.iter().filter(|file| file.table == table.name()) {
-            let name = visible.file(table, &file.month);
+        // Where a file's issues go to another one, they are in both for a moment and never in none:
+        // new names come before new files under old names, and names go last.
+        let of_table = files.iter().filter(|file| file.table == table.name());
+        let (there, new) = of_table
+            .map(|file| (file, visible.part(table, &file.month, file.part)))
+            .partition::<Vec<_>, _>(|(_, name)| name.exists());
+        for (file, name) in new.into_iter().chain(there) {
             durable::link(&store.join(&file.path), &name)
                 .map_err(disk("show the table as", &name))?;
-            changed.extend(name.parent().map(Path::to_path_buf));
         }
-    }
-    for folder in changed.iter().filter(|folder| folder.is_dir()) {
-        durable::sync_folder(folder).map_err(disk("sync the folder", folder))?;
+        for file in gone.iter().filter(|file| file.table == table.name()) {
+            let name = visible.part(table, &file.month, file.part);
+            visible.remove(&name).map_err(disk("remove", &name))?;
+        }
     }
     steps.pass(Step::Visible)
 }
@@ -64,7 +64,7 @@ pub(crate) fn stale(
     let mut stale = Vec::new();
     for file in catalog {
         let Some(table) = Table::named(&file.table) else { continue };
-        let name = visible.file(table, &file.month);
+        let name = visible.part(table, &file.month, file.part);
         let source = store.join(&file.path);
         // A file that is missing in the store is left to the next commit of its month, which makes
         // it from raw; what is visible stays until then.
@@ -79,7 +79,7 @@ pub(crate) fn stale(
 pub(crate) fn strays(visible: &Visible, catalog: &[CatalogFile]) -> Result<Vec<PathBuf>, Error> {
     let named = catalog
         .iter()
-        .filter_map(|file| Some(visible.file(Table::named(&file.table)?, &file.month)));
+        .filter_map(|file| Some(visible.part(Table::named(&file.table)?, &file.month, file.part)));
     let named = named.collect::<BTreeSet<_>>();
     let mut strays = Vec::new();
     for table in Table::ALL.iter().copied() {
@@ -103,8 +103,7 @@ fn shows(name: &Path, source: &Path, file: &CatalogFile) -> io::Result<bool> {
     if i64::try_from(seen.len()) != Ok(file.bytes) {
         return Ok(false);
     }
-    let recorded = Recorded { bytes: file.bytes, sha256: &file.sha256 };
-    Ok(recorded.matches(&fs::read(name)?))
+    Ok(prove(&fs::read(name)?.into(), Some(recorded(file))).is_ok())
 }
 
 #[cfg(unix)]

@@ -5,10 +5,11 @@
 //! as empty; a month that has no file has no rows. One month at a time, never a whole table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type, Schema, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use jira::id::IssueId;
 use jira::time::Month;
 use serde_json::{Value, json};
@@ -19,6 +20,9 @@ use crate::error::{Error, disk};
 use crate::layout::{Layout, Visible};
 use crate::mapping::Mapping;
 use crate::raw::{Raw, chain};
+
+/// How often the files of a month are read anew when they change meanwhile.
+const TRIES: u32 = 5;
 
 /// A row: column → value. Timestamps are microseconds since 1970, UTC.
 pub type Row = BTreeMap<String, Value>;
@@ -66,20 +70,42 @@ impl Tables {
         };
         let columns = schema.fields().iter().filter(|field| wanted(field.name()));
         let schema = Arc::new(Schema::new(columns.cloned().collect::<Vec<_>>()));
-        let path = self.visible.file(table, month);
         let failed = |reason| Error::Table { file: format!("{}/{month}", table.name()), reason };
-        let batches = match decode(&path, None, &schema) {
+        // A file that goes away after the folder was listed has handed its issues to another one.
+        for _ in 0..TRIES {
+            let paths = self.visible.parts(table, month);
+            let paths = paths.map_err(disk("list", &self.visible.table(table)))?;
+            if let Some(rows) = read_all(paths, &schema, select, failed)? {
+                return Ok(rows);
+            }
+        }
+        Err(failed("its files keep changing".to_owned()))
+    }
+}
+
+/// The rows of all of these files; `None` when one is not there any more.
+fn read_all(
+    paths: Vec<PathBuf>,
+    schema: &SchemaRef,
+    select: Select<'_>,
+    failed: impl Fn(String) -> Error,
+) -> Result<Option<RowsByIssue>, Error> {
+    let mut rows = RowsByIssue::new();
+    for path in paths {
+        let batches = match decode(&path, None, schema) {
             Ok(batches) => batches,
-            Err(Unfit::Missing) => return Ok(RowsByIssue::new()),
+            Err(Unfit::Missing) => return Ok(None),
             Err(unfit) => return Err(failed(format!("it {}", chain(&unfit)))),
         };
-        let mut rows = RowsByIssue::new();
+        let mut of_part = RowsByIssue::new();
         for batch in &batches {
             let odd = || failed("it has rows without an issue id".to_owned());
-            collect(batch, select.issues, &mut rows).ok_or_else(odd)?;
+            collect(batch, select.issues, &mut of_part).ok_or_else(odd)?;
         }
-        Ok(rows)
+        // While a file's issues go to another one, both may be seen.
+        rows.extend(of_part);
     }
+    Ok(Some(rows))
 }
 
 impl Mapping {

@@ -86,7 +86,7 @@ struct Task {
     entries: Vec<Entry>,
     /// Issues without a readable snapshot, whose rows are carried over.
     lost: BTreeSet<IssueId>,
-    current: BTreeMap<Table, CatalogFile>,
+    current: BTreeMap<Table, Vec<CatalogFile>>,
 }
 
 impl Lake {
@@ -110,7 +110,7 @@ impl Lake {
         let mut done = 0;
         self.note(Made::Partly).await?;
         for group in self.groups(survey, &catalog).await? {
-            let id = self.inner.ledger.next_commit().await.map_err(asked("number a commit"))?;
+            let id = self.number(&mut writing).await?;
             let inner = Arc::clone(&self.inner);
             done += group.0.values().map(|task| task.entries.len() as u64).sum::<u64>();
             let (prepared, records, of_group) = blocking(move || inner.make(group, id)).await?;
@@ -156,7 +156,7 @@ impl Lake {
         for file in catalog {
             if let Some(table) = Table::named(&file.table) {
                 let task = tasks.entry(file.month.clone()).or_default();
-                task.current.insert(table, file.clone());
+                task.current.entry(table).or_default().push(file.clone());
             }
         }
         let mut moves = BTreeSet::new();
@@ -246,7 +246,7 @@ impl Inner {
 
     fn make_month(
         &self,
-        (month, mut current): (Month, BTreeMap<Table, CatalogFile>),
+        (month, mut current): (Month, BTreeMap<Table, Vec<CatalogFile>>),
         mut made: MonthRows,
         rebuilt: &mut Rebuilt,
         id: CommitId,
@@ -256,8 +256,8 @@ impl Inner {
         let mut jobs = Vec::new();
         for table in Table::ALL.iter().copied() {
             let mut rows = made.tables.remove(&table).unwrap_or_default();
-            let current = current.remove(&table);
-            if let Some(file) = current.as_ref().filter(|_| !made.lost.is_empty()) {
+            let current = current.remove(&table).unwrap_or_default();
+            for file in current.iter().filter(|_| !made.lost.is_empty()) {
                 match self.store.read(table, file) {
                     Ok(mut old) => {
                         old.retain(&made.lost);
@@ -267,7 +267,7 @@ impl Inner {
                     Err(unfit) => rebuilt.unreadable.push((file.path.clone(), chain(&unfit))),
                 }
             }
-            if current.is_some() || !rows.is_empty() {
+            if !current.is_empty() || !rows.is_empty() {
                 let (month, gone) = (month.clone(), Arc::clone(&gone));
                 let base = Base::Rows(rows);
                 jobs.push(Job { table, month, base, gone, new: Default::default() });

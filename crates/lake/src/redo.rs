@@ -15,7 +15,7 @@ use jira::time::Month;
 use serde_json::{Value, json};
 use transform::{Deletion, Reason, Snapshot, Table};
 
-use crate::decode::{Unfit, decode};
+use crate::decode::Unfit;
 use crate::error::{Error, disk};
 use crate::mapping::Tables;
 use crate::month::MonthRows;
@@ -91,8 +91,7 @@ impl Inner {
         let wanted = names.iter().filter_map(|name| wanted.field_with_name(name).ok().cloned());
         let wanted = Arc::new(Schema::new(wanted.collect::<Vec<_>>()));
         for month in self.months()? {
-            let path = self.visible.file(Table::Issues, &month);
-            for batch in decode(&path, None, &wanted).unwrap_or_default() {
+            for batch in self.batches(Table::Issues, &month, &wanted).unwrap_or_default() {
                 let found = (0..batch.num_rows()).find_map(|row| outline(&batch, row, key));
                 if let Some(found) = found {
                     let file = file_name(key);
@@ -122,7 +121,7 @@ impl Inner {
         }
         let month = snapshot.month();
         if !months.contains(&month) {
-            if !self.visible.file(Table::Issues, &month).is_file() {
+            if !self.has(Table::Issues, &month) {
                 broken.insert(month.clone());
             }
             months.insert(month);
@@ -160,12 +159,13 @@ impl Inner {
         rows.remove(&touched.ids);
         rows.add(new);
         if rows.is_empty() {
-            let path = self.visible.file(table, month);
-            return self.visible.remove(&path).map_err(disk("remove", &path));
+            for path in self.parts(table, month)? {
+                self.visible.remove(&path).map_err(disk("remove", &path))?;
+            }
+            return Ok(());
         }
-        self.put(table, month, &rows)?;
-        rebuilt.files += 1;
         *rebuilt.rows.entry(table).or_default() += rows.rows() as u64;
+        rebuilt.files += self.put(table, month, rows)?.len() as u64;
         Ok(())
     }
 }

@@ -8,8 +8,10 @@ use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
 use jira::id::IssueId;
 
+use crate::divide::Span;
+
 /// The column that every table has, and by which its rows belong to an issue.
-const ISSUE_ID: &str = "issue_id";
+pub(crate) const ISSUE_ID: &str = "issue_id";
 
 /// Rows in the order of their issues. Nothing is copied before [`Sorted::groups`].
 #[derive(Debug, Clone, Default)]
@@ -69,6 +71,28 @@ impl Sorted {
     /// The issues that have rows here.
     pub(crate) fn issues(&self) -> BTreeSet<IssueId> {
         self.runs.iter().map(|run| run.issue).collect()
+    }
+
+    /// Each issue that has rows here.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let by_issue = self.runs.chunk_by(|one, next| one.issue == next.issue);
+        by_issue.filter_map(|runs| runs.first()).map(|run| Span::one(run.issue)).collect()
+    }
+
+    /// The rows of these issues alone. They share their memory with the others.
+    pub(crate) fn within(&self, span: Span) -> Self {
+        Self { batches: self.batches.clone(), runs: self.runs_within(span).to_vec() }
+    }
+
+    /// The rows of these issues as one batch.
+    pub(crate) fn between(&self, span: Span) -> Result<RecordBatch, ArrowError> {
+        self.gather(self.runs_within(span))
+    }
+
+    fn runs_within(&self, span: Span) -> &[Run] {
+        let start = self.runs.partition_point(|run| run.issue < span.first);
+        let end = self.runs.partition_point(|run| run.issue <= span.last);
+        self.runs.get(start..end).unwrap_or_default()
     }
 
     /// Whether both hold the same rows in the same order.

@@ -4,7 +4,9 @@
 mod commits;
 mod crashes;
 mod dimensions;
+mod parts;
 mod rebuilds;
 mod snapshots;
+mod splicing;
 mod trees;
 mod world;

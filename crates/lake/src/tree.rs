@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use jira::id::{IssueId, IssueKey};
 use jira::time::{Clock, Month};
@@ -19,6 +19,8 @@ use transform::Table;
 use crate::cores;
 use crate::decode::{Unfit, decode};
 use crate::dimension;
+use crate::divide::Bounds;
+use crate::draft::Draft;
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::layout::{Style, Visible};
@@ -30,14 +32,14 @@ use crate::publish;
 use crate::raw::{Raw, chain};
 use crate::rebuild::{Phase, Progress, Rebuilt};
 use crate::splice::Sorted;
-use crate::stage::encode_table;
+use crate::stage::write_file;
 use crate::survey::Survey;
 use crate::views;
 
 /// A folder of tables. Locked until the last clone is dropped.
 #[derive(Clone)]
 pub struct Tree {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -45,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) visible: Visible,
     pub(crate) mapping: Mapping,
     pub(crate) clock: Clock,
+    pub(crate) bounds: Bounds,
     _lock: Lock,
 }
 
@@ -70,7 +73,8 @@ impl Tree {
         blocking(move || {
             let lock = Lock::take(&output.folder, &writer, clock.now())?;
             let visible = Visible { folder: output.folder, style: output.style };
-            let inner = Inner { raw, visible, mapping, clock, _lock: lock };
+            let inner =
+                Inner { raw, visible, mapping, clock, bounds: Bounds::default(), _lock: lock };
             inner.sweep()?;
             Ok(Self { inner: Arc::new(inner) })
         })
@@ -193,34 +197,87 @@ impl Inner {
         for step in [tables.into_iter().collect::<Vec<_>>(), issues.into_iter().collect()] {
             let step = step.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
             let put = |(table, rows): (Table, Sorted)| {
-                self.put(table, month, &rows).map(|path| (table, rows.rows() as u64, path))
+                let count = rows.rows() as u64;
+                self.put(table, month, rows).map(|paths| (table, count, paths))
             };
             for put in cores::map(step, cores::count(), put) {
-                let (table, rows, path) = put?;
-                rebuilt.files += 1;
+                let (table, rows, paths) = put?;
+                rebuilt.files += paths.len() as u64;
                 *rebuilt.rows.entry(table).or_default() += rows;
-                made.push(path);
+                made.extend(paths);
             }
         }
         rebuilt.months += u64::from(!made.is_empty());
         Ok(made)
     }
 
-    /// Writes one file durably and answers its name.
-    pub(crate) fn put(&self, table: Table, month: &Month, rows: &Sorted) -> Result<PathBuf, Error> {
-        let path = self.visible.file(table, month);
-        let staged = encode_table(rows, table, &self.mapping.fields, &path).map_err(|source| {
-            Error::Encode { what: format!("{} of {month}", table.name()), source }
-        })?;
-        staged.temp.publish(&path).map_err(disk("write", &path))?;
-        Ok(path)
+    /// Writes the files of a table's month durably and answers their names; others of that month
+    /// go.
+    pub(crate) fn put(
+        &self,
+        table: Table,
+        month: &Month,
+        rows: Sorted,
+    ) -> Result<Vec<PathBuf>, Error> {
+        let schema = table.schema(&self.mapping.fields);
+        let failed =
+            |source| Error::Encode { what: format!("{} of {month}", table.name()), source };
+        let mut draft = Draft::of_rows(rows, self.bounds);
+        let mut made = Vec::new();
+        for (part, pieces) in (0..).zip(draft.files(self.bounds.file)) {
+            let path = self.visible.part(table, month, part);
+            let (staged, _) = write_file(table, &mut draft, pieces, (&schema, &path))
+                .map_err(|broken| failed(broken.into_encode()))?;
+            staged.file.sync_all().map_err(disk("write", &path))?;
+            made.push((path, staged.temp));
+        }
+        // As commits do: rather in two files for a moment than in none.
+        made.sort_by_key(|(path, _)| path.exists());
+        let mut paths = Vec::new();
+        for (path, temp) in made {
+            temp.publish(&path).map_err(disk("write", &path))?;
+            paths.push(path);
+        }
+        for path in self.parts(table, month)? {
+            if !paths.contains(&path) {
+                self.visible.remove(&path).map_err(disk("remove", &path))?;
+            }
+        }
+        Ok(paths)
     }
 
-    /// The rows of one visible file.
+    /// The visible files of a table's month.
+    pub(crate) fn parts(&self, table: Table, month: &Month) -> Result<Vec<PathBuf>, Error> {
+        self.visible.parts(table, month).map_err(disk("list", &self.visible.table(table)))
+    }
+
+    /// The rows of the visible files of a table's month.
     pub(crate) fn read(&self, table: Table, month: &Month) -> Result<Sorted, Unfit> {
-        let schema = table.schema(&self.mapping.fields);
-        let batches = decode(&self.visible.file(table, month), None, &schema)?;
+        let batches = self.batches(table, month, &table.schema(&self.mapping.fields))?;
         Sorted::of(batches).map_err(Unfit::Damaged)
+    }
+
+    /// The same as batches, in a schema. No files are not the same as no rows.
+    pub(crate) fn batches(
+        &self,
+        table: Table,
+        month: &Month,
+        schema: &SchemaRef,
+    ) -> Result<Vec<RecordBatch>, Unfit> {
+        let parts = self.visible.parts(table, month).map_err(Unfit::Disk)?;
+        if parts.is_empty() {
+            return Err(Unfit::Missing);
+        }
+        let mut batches = Vec::new();
+        for path in parts {
+            batches.extend(decode(&path, None, schema)?);
+        }
+        Ok(batches)
+    }
+
+    /// Whether a table has a file of a month.
+    pub(crate) fn has(&self, table: Table, month: &Month) -> bool {
+        self.visible.parts(table, month).is_ok_and(|parts| !parts.is_empty())
     }
 
     /// The months that are visible in any table.
@@ -235,7 +292,7 @@ impl Inner {
 
     /// Which issues a month holds, with their keys; those that are gone are among them.
     pub(crate) fn issues_of(&self, month: &Month) -> Result<Vec<(IssueId, String)>, Unfit> {
-        let is_there = |table: &Table| self.visible.file(*table, month).is_file();
+        let is_there = |table: &Table| self.has(*table, month);
         let mut tables = vec![Table::Issues, Table::DeletedIssues];
         tables.retain(is_there);
         // Every issue that is there has a row in both; where one of them is missing, so are rows.
@@ -251,7 +308,7 @@ impl Inner {
     }
 
     fn issues_in(&self, table: Table, month: &Month) -> Result<Vec<(IssueId, String)>, Unfit> {
-        let batches = decode(&self.visible.file(table, month), None, &ids_and_keys())?;
+        let batches = self.batches(table, month, &ids_and_keys())?;
         let mut issues = Vec::new();
         for batch in &batches {
             let columns = batch.columns().iter().map(|column| column.as_string::<i32>());

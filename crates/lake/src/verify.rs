@@ -5,13 +5,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use ledger::CatalogFile;
 use transform::Table;
 
-use crate::decode::Recorded;
+use crate::decode::prove;
 use crate::error::Error;
 use crate::layout::Visible;
 use crate::publish;
+use crate::stage::recorded;
 
 /// Something that is not as the catalog says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +45,11 @@ pub(crate) fn compare(
 ) -> Result<Vec<Difference>, Error> {
     let mut found = Vec::new();
     for file in catalog {
-        let seen = Table::named(&file.table).map(|table| visible.file(table, &file.month));
+        let seen =
+            Table::named(&file.table).map(|table| visible.part(table, &file.month, file.part));
         for path in [Some(store.join(&file.path)), seen].into_iter().flatten() {
-            let recorded = Recorded { bytes: file.bytes, sha256: &file.sha256 };
-            let what = match fs::read(&path) {
-                Ok(bytes) if recorded.matches(&bytes) => continue,
+            let what = match fs::read(&path).map(Bytes::from) {
+                Ok(bytes) if prove(&bytes, Some(recorded(file))).is_ok() => continue,
                 Ok(_) => What::Changed,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => What::Missing,
                 Err(error) => What::NotCompared(error.to_string()),

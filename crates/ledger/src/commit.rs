@@ -2,6 +2,7 @@
 //! is retired and its deliveries are settled. Before it nothing of that is so, after it all is.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use jira::id::Subject;
 use jira::time::{Instant, Month};
@@ -56,6 +57,14 @@ impl Ledger {
         let number = hint::next(&mut tx, "commit").await?;
         self.store.finish(tx).await?;
         Ok(CommitId::new(number))
+    }
+
+    /// Numbers for the next commits, as [`Self::next_commit`] gives one.
+    pub async fn next_commits(&self, count: u32) -> Result<Range<i64>, Error> {
+        let mut tx = self.store.begin().await?;
+        let last = hint::advance(&mut tx, "commit", count).await?;
+        self.store.finish(tx).await?;
+        Ok(last + 1 - i64::from(count)..last + 1)
     }
 
     /// Makes a commit: all of it, durably, or nothing.

@@ -100,10 +100,20 @@ pub(crate) async fn raise(tx: &mut SqliteConnection, hint: &Hint<'_>) -> Result<
 
 /// The next number of a sequence.
 pub(crate) async fn next(tx: &mut SqliteConnection, sequence: &str) -> Result<i64, Error> {
+    advance(tx, sequence, 1).await
+}
+
+/// The last of the next numbers of a sequence.
+pub(crate) async fn advance(
+    tx: &mut SqliteConnection,
+    sequence: &str,
+    by: u32,
+) -> Result<i64, Error> {
     let number = sqlx::query_scalar(
-        "UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value",
+        "UPDATE sequences SET value = value + $2 WHERE name = $1 RETURNING value",
     )
     .bind(sequence)
+    .bind(by)
     .fetch_one(tx)
     .await?;
     Ok(number)

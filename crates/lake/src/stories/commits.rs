@@ -150,8 +150,8 @@ async fn a_missing_file_is_made_from_raw() {
 async fn a_flipped_byte_is_found_by_the_checksum_and_the_month_made_from_raw() {
     check_repair(|path| {
         let mut bytes = std::fs::read(path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
+        // In the row group of the issue: a commit reads no others of tables that it leaves alone.
+        bytes[40] ^= 1;
         crate::durable::write(path, &bytes).unwrap();
     })
     .await;

@@ -214,3 +214,28 @@ async fn a_second_writer_of_the_folder_is_told_who_holds_it() {
     assert!(holder.starts_with("transform (pid "), "{holder}");
     assert_eq!(names(&folders.output("")), [".jiralake.lock"]);
 }
+
+#[tokio::test]
+async fn a_month_over_the_bound_has_several_files_in_the_folder() {
+    let mut issues = (1..=10).map(|id| Issue::new(id, JANUARY)).collect::<Vec<_>>();
+    let folders = Folders::new(Style::Flat, &issues);
+    let bounded = |mut tree: Tree, file| {
+        let inner = std::sync::Arc::get_mut(&mut tree.inner).unwrap();
+        inner.bounds = crate::divide::Bounds { row_group: 2, file };
+        tree
+    };
+    let tree = bounded(folders.open().await, 4);
+    tree.rebuild(|_| {}).await.unwrap();
+    let wanted = ["2026-01.1.parquet", "2026-01.2.parquet", "2026-01.parquet"];
+    assert_eq!(names(&folders.output("issues")), wanted);
+    folders.assert_holds(&issues);
+    issues[9].comments = 5;
+    folders.put(&issues[9]);
+    tree.redo(&issues[9].key()).await.unwrap();
+    folders.assert_holds(&issues);
+    drop(tree);
+    let tree = bounded(folders.open().await, 16);
+    tree.rebuild(|_| {}).await.unwrap();
+    assert_eq!(names(&folders.output("issues")), ["2026-01.parquet"]);
+    folders.assert_holds(&issues);
+}

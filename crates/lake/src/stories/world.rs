@@ -215,14 +215,19 @@ pub(super) fn visible_rows(layout: &Layout) -> BTreeMap<(Table, Month), Sorted> 
     let mut found = BTreeMap::new();
     for table in Table::ALL.iter().copied() {
         let schema = table.schema(&mapping().fields);
+        let mut files = 0;
         for month in layout.visible().months(table).unwrap() {
-            let path = layout.visible().file(table, &month);
-            let rows = Sorted::of(decode(&path, None, &schema).unwrap()).unwrap();
-            assert!(rows.rows() > 0, "an empty file is visible: {}", path.display());
-            found.insert((table, month), rows);
+            let mut all = Sorted::default();
+            for path in layout.visible().parts(table, &month).unwrap() {
+                let rows = Sorted::of(decode(&path, None, &schema).unwrap()).unwrap();
+                assert!(rows.rows() > 0, "an empty file is visible: {}", path.display());
+                assert!(all.issues().is_disjoint(&rows.issues()), "an issue in two files");
+                all.add(rows);
+                files += 1;
+            }
+            found.insert((table, month), all);
         }
-        let files = layout.visible().parquet_files(table).unwrap().len();
-        assert_eq!(files, layout.visible().months(table).unwrap().len(), "unknown files");
+        assert_eq!(files, layout.visible().parquet_files(table).unwrap().len(), "unknown files");
     }
     found
 }

@@ -1,0 +1,185 @@
+//! A file that the catalog names, as the base of its next version: opened, its end proved, and its
+//! row groups read one by one, each proved as it is read.
+//!
+//! Promises: no byte of a row group is used or copied before it was proved. A file that is not what
+//! was recorded is [`Unfit`].
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::{Buf, Bytes};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::decode::{BATCH_ROWS, Unfit, conform, fits};
+use crate::divide::Span;
+use crate::footer::{Footer, Group};
+use crate::sealed::{Covers, Recorded};
+use crate::splice::{ISSUE_ID, Sorted};
+
+/// A file, opened.
+pub(crate) struct Source {
+    file: File,
+    pub(crate) footer: Arc<Footer>,
+    pub(crate) groups: Arc<[Group]>,
+}
+
+/// Bytes of a file, by their place in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Source {
+    /// Opens a file. Its footer may be known already.
+    pub(crate) fn open(
+        path: &Path,
+        recorded: Recorded<'_>,
+        known: Option<Arc<Footer>>,
+    ) -> Result<Self, Unfit> {
+        let mut file = File::open(path).map_err(unread)?;
+        let length = file.metadata().map_err(unread)?.len();
+        if !recorded.has_length(length) {
+            return Err(Unfit::Changed);
+        }
+        let footer = match (known, recorded.covers().ok_or(Unfit::Changed)?) {
+            (Some(known), _) => known,
+            (None, Covers::End(end)) => {
+                let start = length.checked_sub(end).ok_or(Unfit::Changed)?;
+                let bytes = read(&mut file, start, end)?;
+                if !recorded.seals(&bytes) {
+                    return Err(Unfit::Changed);
+                }
+                let footer = Footer::read(&bytes, length)?;
+                if footer.body().is_none_or(|body| body.end != start) {
+                    return Err(Unfit::Changed);
+                }
+                Arc::new(footer)
+            }
+            (None, Covers::All) => {
+                let bytes = read(&mut file, 0, length)?;
+                if !recorded.seals(&bytes) {
+                    return Err(Unfit::Changed);
+                }
+                Arc::new(described(&bytes)?)
+            }
+        };
+        let groups = footer.groups.clone().ok_or(Unfit::Changed)?;
+        Ok(Self { file, footer, groups })
+    }
+
+    /// Reads a row group and proves it.
+    pub(crate) fn group(&mut self, number: usize) -> Result<Placed, Unfit> {
+        let range = self.footer.range(number).ok_or(Unfit::Changed)?;
+        let bytes = read(&mut self.file, range.start, range.end - range.start)?;
+        let crc = self.groups.get(number).map(|group| group.crc);
+        if crc != Some(crc32fast::hash(&bytes)) {
+            return Err(Unfit::Changed);
+        }
+        Ok(Placed { start: range.start, bytes })
+    }
+}
+
+impl Footer {
+    /// The rows of a row group, in `schema`.
+    pub(crate) fn decode(
+        &self,
+        number: usize,
+        bytes: &Placed,
+        schema: &SchemaRef,
+    ) -> Result<Sorted, Unfit> {
+        fits(self.reader.schema(), schema)?;
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), self.reader.clone());
+        let wanted = schema.fields().iter().map(|field| field.name().as_str());
+        let columns = ProjectionMask::columns(reader.parquet_schema(), wanted);
+        let reader = reader
+            .with_row_groups(vec![number])
+            .with_projection(columns)
+            .with_batch_size(BATCH_ROWS)
+            .build();
+        let batches = reader.map_err(Unfit::Torn)?;
+        let batches = batches.map(|batch| conform(&batch.map_err(Unfit::Damaged)?, schema));
+        Sorted::of(batches.collect::<Result<Vec<_>, Unfit>>()?).map_err(Unfit::Damaged)
+    }
+}
+
+/// The footer of a whole file, with what it does not say about its row groups found by looking.
+fn described(file: &Bytes) -> Result<Footer, Unfit> {
+    let mut footer = Footer::read(file, file.len() as u64)?;
+    if footer.groups.is_some() {
+        return Ok(footer);
+    }
+    let ids = Arc::new(Schema::new(vec![Field::new(ISSUE_ID, DataType::Utf8, false)]));
+    let whole = Placed { start: 0, bytes: file.clone() };
+    let mut groups = Vec::new();
+    for number in 0..footer.metadata().num_row_groups() {
+        let range = footer.range(number).ok_or(Unfit::Changed)?;
+        let bytes = whole
+            .get_bytes(range.start, usize::try_from(range.end - range.start).unwrap_or(usize::MAX));
+        let crc = crc32fast::hash(&bytes.map_err(Unfit::Torn)?);
+        let issues = footer.decode(number, &whole, &ids)?.issues();
+        let (Some(first), Some(last)) = (issues.first().copied(), issues.last().copied()) else {
+            return Err(Unfit::Changed);
+        };
+        groups.push(Group { span: Span { first, last, issues: issues.len() }, crc });
+    }
+    footer.groups = Some(groups.into());
+    Ok(footer)
+}
+
+fn read(file: &mut File, start: u64, length: u64) -> Result<Bytes, Unfit> {
+    let length = usize::try_from(length).map_err(|_| Unfit::Changed)?;
+    let mut bytes = vec![0; length];
+    file.seek(SeekFrom::Start(start)).map_err(unread)?;
+    match file.read_exact(&mut bytes) {
+        Ok(()) => Ok(bytes.into()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Unfit::Changed),
+        Err(error) => Err(unread(error)),
+    }
+}
+
+fn unread(error: io::Error) -> Unfit {
+    if error.kind() == io::ErrorKind::NotFound { Unfit::Missing } else { Unfit::Disk(error) }
+}
+
+impl Length for Placed {
+    fn len(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for Placed {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.from(start)?;
+        if length > bytes.len() { Err(outside()) } else { Ok(bytes.slice(..length)) }
+    }
+}
+
+impl Placed {
+    pub(crate) fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let start = start.checked_sub(self.start).and_then(|start| usize::try_from(start).ok());
+        let start = start.filter(|start| *start <= self.bytes.len()).ok_or_else(outside)?;
+        Ok(self.bytes.slice(start..))
+    }
+}
+
+fn outside() -> ParquetError {
+    ParquetError::EOF("outside the row group".to_owned())
+}
