@@ -34,10 +34,19 @@ pub(crate) struct Collector<'a> {
 }
 
 impl Mapping {
+    /// Builders without rows.
+    pub(crate) fn builders(&self) -> RowBuilders {
+        RowBuilders::new(self.site.clone(), Arc::clone(&self.fields))
+    }
+
     /// A collector without rows; the attachments are looked up in `raw`.
     pub(crate) fn collector<'a>(&self, raw: &'a Raw) -> Collector<'a> {
-        let builders = RowBuilders::new(self.site.clone(), Arc::clone(&self.fields));
-        Collector { raw, builders, tables: Tables::new(), oddities: Oddities::default() }
+        Collector {
+            raw,
+            builders: self.builders(),
+            tables: Tables::new(),
+            oddities: Oddities::default(),
+        }
     }
 }
 

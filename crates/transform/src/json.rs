@@ -55,6 +55,9 @@ pub enum Json<'a> {
     Object(&'a [Member<'a>]),
 }
 
+/// Among so few members, looking at one after the other is fastest.
+const FEW: usize = 16;
+
 /// A member of an object.
 pub type Member<'a> = (&'a str, Json<'a>);
 
@@ -136,7 +139,7 @@ impl<'a> Json<'a> {
     pub(crate) fn texts<'t>(texts: impl Iterator<Item = Option<Cow<'t, str>>>) -> String {
         let texts = texts.collect::<Vec<_>>();
         let texts = texts.iter().map(|text| text.as_deref().map_or(Json::Null, Json::Text));
-        Json::List(&texts.collect::<Vec<_>>()).to_string()
+        Json::List(&texts.collect::<Vec<_>>()).text()
     }
 
     /// The same as a tree of its own.
@@ -177,9 +180,21 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Its JSON text, without blanks.
+    pub fn text(self) -> String {
+        // Writing to memory does not fail, and every name is a text.
+        serde_json::to_string(&self).unwrap_or_default()
+    }
+
     /// The member of that name, if it is an object that has one.
     pub fn get(self, name: &str) -> Option<Self> {
         let members = self.as_object()?;
+        if members.len() <= FEW {
+            // Names mostly differ in their lengths already.
+            let mut members = members.iter();
+            let is_it = |(known, _): &&Member<'_>| known.len() == name.len() && *known == name;
+            return members.find(is_it).map(|(_, json)| *json);
+        }
         let at = members.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
         members.get(at).map(|(_, json)| *json)
     }
@@ -216,13 +231,6 @@ impl<'a> Json<'a> {
 
     pub(crate) fn is_object(self) -> bool {
         matches!(self, Self::Object(_))
-    }
-}
-
-/// Its JSON text, without blanks.
-impl std::fmt::Display for Json<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
     }
 }
 

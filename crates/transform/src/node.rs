@@ -110,7 +110,7 @@ impl<'a> Node<'a> {
     /// An id, which Jira gives as a string in some places and as a number in others.
     pub(crate) fn id(self) -> Text<'a> {
         match self {
-            Self::Is(number @ Json::Number(_)) => Got::some(Cow::Owned(number.to_string())),
+            Self::Is(number @ Json::Number(_)) => Got::some(Cow::Owned(number.text())),
             Self::Absent | Self::Is(_) | Self::Odd => self.text(),
         }
     }
@@ -181,7 +181,7 @@ impl<'a> Node<'a> {
 
 /// The JSON text of a value of an unexpected type.
 pub(crate) fn odd_text<'a>(value: Json<'_>) -> Text<'a> {
-    Got { value: Some(Cow::Owned(value.to_string())), odd: true }
+    Got { value: Some(Cow::Owned(value.text())), odd: true }
 }
 
 /// A length as a table's number.

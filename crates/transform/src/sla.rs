@@ -19,9 +19,9 @@ pub(crate) enum State {
 }
 
 /// The fields of an issue that are SLA metrics.
-pub(crate) fn metrics<'a>(issue: &Issue<'a>) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+pub(crate) fn metrics<'a>(issue: &'a Issue<'a>) -> impl Iterator<Item = (&'a str, Node<'a>)> {
     let map = issue.map;
-    let fields = issue.custom_fields().into_iter();
+    let fields = issue.custom_fields().iter().copied();
     fields.filter(move |(field, value)| map.is_sla(field) || looks_like_sla(*value))
 }
 

@@ -69,10 +69,10 @@ impl<'a> Node<'a> {
                 let mut texts = name.map(Self::text);
                 texts
                     .find_map(|text| text.value.filter(|_| !text.odd))
-                    .or_else(|| Some(Cow::Owned(object.to_string())))
+                    .or_else(|| Some(Cow::Owned(object.text())))
             }
             other @ (Json::Null | Json::Bool(_) | Json::Number(_)) => {
-                Some(Cow::Owned(other.to_string()))
+                Some(Cow::Owned(other.text()))
             }
         }
     }

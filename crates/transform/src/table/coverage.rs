@@ -156,7 +156,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Jira shows a metric that the account may not read, but not its cycles.
-    fn of_sla(issue: &Issue<'a>) -> Self {
+    fn of_sla(issue: &'a Issue<'a>) -> Self {
         let metrics = sla::metrics(issue).filter(|(_, metric)| metric.is_set());
         let metrics: Vec<_> = metrics.collect();
         let have = metrics.iter().filter(|(_, metric)| sla::is_fetched(*metric)).count();

@@ -35,7 +35,7 @@ impl Shape for CustomFields {
             r.value.readable().into()
         }),
         C::text("value_json", "The value as Jira gave it, as JSON.", |r| {
-            r.value.value().map(|value| Cow::Owned(value.to_string()))
+            r.value.value().map(|value| Cow::Owned(value.text()))
         }),
     ];
 }
@@ -46,7 +46,7 @@ impl Mapped for CustomFields {
             let empty = value.value().value.is_some_and(|v| v.as_list().is_some_and(<[_]>::is_empty));
             value.is_set() && !empty && !sla::is_refused(*value)
         };
-        let fields = issue.custom_fields().into_iter().filter(said);
+        let fields = issue.custom_fields().iter().copied().filter(said);
         fields.map(|(field, value)| Row { issue, field, value }).collect()
     }
 }

@@ -93,14 +93,14 @@ fn same(whole: &View<'_>, lean: &View<'_>, map: &FieldMap) {
     assert_eq!(whole.status_category(), lean.status_category());
     assert_eq!(whole.is_complete(), lean.is_complete());
     assert_eq!(whole.has_any(map.sla_fields()), lean.has_any(map.sla_fields()));
-    let text = |view: &View<'_>| view.parts().map(|parts| parts.to_string());
+    let text = |view: &View<'_>| view.parts().map(|parts| parts.text());
     assert_eq!(text(whole), text(lean));
     let (listed, claims) = (whole.attachments(), lean.attachments());
     assert_eq!(listed.0.map(<[_]>::len), claims.0.map(<[_]>::len));
-    assert_eq!(listed.1.map(|c| c.to_string()), claims.1.map(|c| c.to_string()));
+    assert_eq!(listed.1.map(|c| c.text()), claims.1.map(|c| c.text()));
     for (one, other) in listed.0.into_iter().flatten().zip(claims.0.into_iter().flatten()) {
         for name in ["id", "filename", "size"] {
-            let text = |json: &transform::Json<'_>| json.get(name).map(|json| json.to_string());
+            let text = |json: &transform::Json<'_>| json.get(name).map(|json| json.text());
             assert_eq!(text(one), text(other));
         }
     }
