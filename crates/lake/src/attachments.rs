@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use jira::id::{AttachmentId, IssueKey};
 use ledger::{Bytes, Listed, State};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use transform::{Snapshot, StoredFile, attachment_file_name};
+use transform::{Json, StoredFile, View, attachment_file_name};
 
 use crate::durable;
 use crate::error::{Error, disk};
@@ -134,26 +133,24 @@ impl Raw {
 
 /// The attachments that a snapshot lists, with what it says of their bytes; `None` when it does not
 /// say which there are.
-pub(crate) fn listed(snapshot: &Snapshot) -> Option<Vec<Listed>> {
-    let json = snapshot.json();
-    let list = json.pointer("/fields/attachment")?.as_array()?;
-    let claims = json.get("_attachments");
-    let listed = list.iter().filter_map(|entry| {
+pub(crate) fn listed(snapshot: &View<'_>) -> Option<Vec<Listed>> {
+    let (list, claims) = snapshot.attachments();
+    let listed = list?.iter().filter_map(|entry| {
         let id = match entry.get("id")? {
-            Value::String(text) => text.parse().ok()?,
+            Json::Text(text) => text.parse().ok()?,
             other => AttachmentId::new(other.as_i64()?).ok()?,
         };
-        let filename = entry.get("filename").and_then(Value::as_str).unwrap_or_default();
+        let filename = entry.get("filename").and_then(Json::as_str).unwrap_or_default();
         let name = attachment_file_name(&id.to_string(), filename);
-        let claim = claims.and_then(|claims| claims.get(id.to_string()));
+        let claim = claims.and_then(|claims| claims.get(&id.to_string()));
         let bytes = claim.and_then(claimed).unwrap_or(Bytes::UNTRIED);
-        Some(Listed { id, name, size: entry.get("size").and_then(Value::as_u64), bytes })
+        Some(Listed { id, name, size: entry.get("size").and_then(Json::as_u64), bytes })
     });
     Some(listed.collect())
 }
 
-fn claimed(claim: &Value) -> Option<Bytes> {
-    let text = |name| claim.get(name).and_then(Value::as_str);
+fn claimed(claim: Json<'_>) -> Option<Bytes> {
+    let text = |name| claim.get(name).and_then(Json::as_str);
     let owned = |name| text(name).map(str::to_owned);
     Some(Bytes {
         state: State::named(text("state")?)?,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use jira::id::{IssueId, Subject};
 use jira::time::{Instant, Month};
 use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
-use transform::{Snapshot, Table};
+use transform::{Arena, Json, Snapshot, Table, View};
 
 use crate::attachments::listed;
 use crate::cores;
@@ -252,7 +252,9 @@ impl Batch {
     }
 
     fn records(&self, mapping: &Mapping) -> Vec<IssueRecord> {
-        self.changes.values().map(|snapshot| record(snapshot, (mapping, self.now))).collect()
+        let record =
+            |snapshot: &Arc<Snapshot>| record(&snapshot.view(&Arena::new()), (mapping, self.now));
+        self.changes.values().map(record).collect()
     }
 }
 
@@ -353,7 +355,7 @@ impl Inner {
 }
 
 /// What the ledger keeps of an issue.
-pub(crate) fn record(snapshot: &Snapshot, (mapping, now): (&Mapping, Instant)) -> IssueRecord {
+pub(crate) fn record(snapshot: &View<'_>, (mapping, now): (&Mapping, Instant)) -> IssueRecord {
     IssueRecord {
         id: snapshot.id(),
         key: snapshot.key().clone(),
@@ -365,7 +367,7 @@ pub(crate) fn record(snapshot: &Snapshot, (mapping, now): (&Mapping, Instant)) -
         has_sla: snapshot.has_any(mapping.fields.sla_fields()),
         complete: snapshot.is_complete(),
         synced_at: snapshot.synced_at().or(snapshot.updated()).unwrap_or(now),
-        parts: snapshot.parts().cloned().unwrap_or_default(),
+        parts: snapshot.parts().map(Json::to_value).unwrap_or_default(),
         deleted_at: snapshot.deleted_at(),
         raw_file: file_name(snapshot.key()),
         attachments: listed(snapshot),

@@ -45,8 +45,11 @@ mod cores;
 mod dimension;
 
 mod whole;
+mod settle;
 mod survey;
 mod month;
+mod pile;
+mod harvest;
 mod rebuild;
 mod tree;
 mod redo;

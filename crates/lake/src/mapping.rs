@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
-use transform::{FieldMap, Oddities, RowBuilders, Site, Snapshot, Table};
+use transform::{FieldMap, Oddities, RowBuilders, Site, Snapshot, Table, View};
 
 use crate::error::Error;
 use crate::raw::Raw;
@@ -34,10 +34,19 @@ pub(crate) struct Collector<'a> {
 }
 
 impl Mapping {
+    /// Builders without rows.
+    pub(crate) fn builders(&self) -> RowBuilders {
+        RowBuilders::new(self.site.clone(), Arc::clone(&self.fields))
+    }
+
     /// A collector without rows; the attachments are looked up in `raw`.
     pub(crate) fn collector<'a>(&self, raw: &'a Raw) -> Collector<'a> {
-        let builders = RowBuilders::new(self.site.clone(), Arc::clone(&self.fields));
-        Collector { raw, builders, tables: Tables::new(), oddities: Oddities::default() }
+        Collector {
+            raw,
+            builders: self.builders(),
+            tables: Tables::new(),
+            oddities: Oddities::default(),
+        }
     }
 }
 
@@ -45,6 +54,12 @@ impl Collector<'_> {
     /// Adds the rows of one issue.
     pub(crate) fn append(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         self.builders.append(snapshot, &self.raw.stored_files(snapshot.key())?);
+        if self.builders.bytes() > BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// The same for a snapshot that is being read.
+    pub(crate) fn append_view(&mut self, snapshot: &View<'_>) -> Result<(), Error> {
+        self.builders.append_view(snapshot, &self.raw.stored_files(snapshot.key())?);
         if self.builders.bytes() > BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 

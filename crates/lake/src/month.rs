@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jira::id::IssueId;
 use jira::time::Instant;
 use ledger::IssueRecord;
-use transform::{Oddities, Snapshot};
+use transform::{Arena, Oddities, View, Wanted};
 
 use crate::commit::record;
 use crate::cores;
@@ -58,18 +58,22 @@ impl MonthRows {
     ) -> Result<Self, Error> {
         let mut piece = Self::default();
         let mut rows = mapping.collector(raw);
+        let (wanted, mut arena) = (Wanted::by(&mapping.fields), Arena::new());
         for entry in entries {
-            let snapshot = match load(raw, entry) {
-                Ok(snapshot) => snapshot,
+            let bytes = bytes(raw, &entry.file);
+            let snapshot = bytes.as_deref().map_err(Clone::clone);
+            match snapshot.and_then(|bytes| view(bytes, entry, (&wanted, &arena))) {
+                Ok(snapshot) => {
+                    piece.records.push(record(&snapshot, (mapping, now)));
+                    piece.issues += u64::from(snapshot.deleted_at().is_none());
+                    rows.append_view(&snapshot)?;
+                }
                 Err(reason) => {
                     piece.unreadable.push((entry.file.clone(), reason));
                     piece.lost.insert(entry.id);
-                    continue;
                 }
-            };
-            piece.records.push(record(&snapshot, (mapping, now)));
-            piece.issues += u64::from(snapshot.deleted_at().is_none());
-            rows.append(&snapshot)?;
+            }
+            arena.clear();
         }
         (piece.tables, piece.oddities) = rows.finish()?;
         Ok(piece)
@@ -87,15 +91,23 @@ impl MonthRows {
     }
 }
 
+fn bytes(raw: &Raw, file: &str) -> Result<Vec<u8>, String> {
+    match raw.bytes(file) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err("it went away".to_owned()),
+        Err(Error::Unreadable { reason, .. }) => Err(reason),
+        Err(error) => Err(chain(&error)),
+    }
+}
+
 /// The snapshot that the survey saw; another one by now is left to the next rebuild.
-fn load(raw: &Raw, entry: &Entry) -> Result<Snapshot, String> {
-    let snapshot = match raw.load(&entry.file) {
-        Ok(Some(snapshot)) => snapshot,
-        Ok(None) => return Err("it went away".to_owned()),
-        Err(Error::Unreadable { reason, .. }) => return Err(reason),
-        Err(error) => return Err(chain(&error)),
-    };
-    let found = Entry::of(&snapshot, &entry.file);
+fn view<'a>(
+    bytes: &'a [u8],
+    entry: &'a Entry,
+    (wanted, arena): (&Wanted<'_>, &'a Arena),
+) -> Result<View<'a>, String> {
+    let snapshot = View::read(bytes, &entry.file, wanted, arena).map_err(|error| chain(&error))?;
+    let found = Entry::of(&snapshot);
     if (found.id, &found.month) == (entry.id, &entry.month) {
         Ok(snapshot)
     } else {

@@ -133,16 +133,24 @@ impl Raw {
 
     /// The bytes of one snapshot file; `None` when it is not there.
     pub(crate) fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
+        let mut bytes = Vec::new();
+        Ok(self.read_into(file, &mut bytes)?.then_some(bytes))
+    }
+
+    /// Puts the bytes of one snapshot file in the place of those that are there; tells whether the
+    /// file is there.
+    pub(crate) fn read_into(&self, file: &str, bytes: &mut Vec<u8>) -> Result<bool, Error> {
         let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
         let opened = match File::open(self.issues.join(file)) {
             Ok(opened) => opened,
             // A folder that is gone (a mount, a typing error) says nothing about its files.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.issues.is_dir() => {
-                return Ok(None);
+                return Ok(false);
             }
             Err(error) => return Err(unreadable(error.to_string())),
         };
-        whole(opened, file).map(Some)
+        bytes.clear();
+        read_whole(opened, file, bytes).map(|()| true)
     }
 
     /// One snapshot by its file name; `None` when it is not there.
@@ -255,14 +263,18 @@ fn dimension_file(dimension: Dimension) -> String {
 }
 
 fn whole(opened: File, file: &str) -> Result<Vec<u8>, Error> {
-    let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
     let mut bytes = Vec::new();
-    let read = opened.take(FILE_BYTES + 1).read_to_end(&mut bytes);
+    read_whole(opened, file, &mut bytes).map(|()| bytes)
+}
+
+fn read_whole(opened: File, file: &str, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
+    let read = opened.take(FILE_BYTES + 1).read_to_end(bytes);
     read.map_err(|error| unreadable(error.to_string()))?;
     if bytes.len() as u64 > FILE_BYTES {
         return Err(unreadable(format!("it is larger than {FILE_BYTES} bytes")));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// The error that an issue has no snapshot.

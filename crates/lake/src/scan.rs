@@ -10,7 +10,7 @@ use jira::id::{IssueId, IssueKey};
 use jira::time::{Instant, Month};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use transform::Snapshot;
+use transform::{Arena, Snapshot, View};
 
 use crate::raw::chain;
 
@@ -38,7 +38,7 @@ pub(crate) fn scan(bytes: &[u8], file: &str) -> Result<Entry, String> {
         return Ok(entry);
     }
     let snapshot = Snapshot::parse(bytes, file).map_err(|error| chain(&error))?;
-    Ok(Entry::of(&snapshot, file))
+    Ok(Entry::of(&snapshot.view(&Arena::new())))
 }
 
 /// The issue that a snapshot is of, when it says so.
@@ -47,9 +47,9 @@ pub(crate) fn id_of(json: &[u8]) -> Option<IssueId> {
 }
 
 impl Entry {
-    pub(crate) fn of(snapshot: &Snapshot, file: &str) -> Self {
+    pub(crate) fn of(snapshot: &View<'_>) -> Self {
         Self {
-            file: file.to_owned(),
+            file: snapshot.file().to_owned(),
             id: snapshot.id(),
             key: snapshot.key().clone(),
             month: snapshot.month(),
@@ -195,7 +195,7 @@ mod tests {
         let light = serde_json::from_str::<Outline>(json).ok();
         let light = light.and_then(|Outline(members)| members.entry("f.json"));
         let full = Snapshot::parse(json.as_bytes(), "f.json").ok();
-        let full = full.map(|snapshot| Entry::of(&snapshot, "f.json"));
+        let full = full.map(|snapshot| Entry::of(&snapshot.view(&Arena::new())));
         if let Some(light) = &light {
             assert_eq!(Some(light), full.as_ref(), "{json}");
         }

@@ -119,7 +119,8 @@ impl Sorted {
         })
     }
 
-    fn all(&self) -> Result<Option<RecordBatch>, ArrowError> {
+    /// All rows as one batch.
+    pub(crate) fn all(&self) -> Result<Option<RecordBatch>, ArrowError> {
         if self.is_empty() { Ok(None) } else { self.gather(&self.runs).map(Some) }
     }
 

@@ -1,7 +1,7 @@
 //! The first pass of a rebuild: which snapshots there are, which month each belongs to, and which
 //! of two files of one issue counts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jira::id::{IssueId, IssueKey};
@@ -61,6 +61,8 @@ pub(crate) struct Survey {
     pub(crate) unreadable: Vec<(String, String)>,
     /// Files of issues of which there is a newer file.
     pub(crate) superseded: Vec<String>,
+    /// Their issues.
+    pub(crate) repeated: BTreeSet<IssueId>,
 }
 
 impl Survey {
@@ -76,12 +78,20 @@ impl Survey {
             progress(Progress { phase: Phase::Survey, done, total });
             looked
         });
+        let looked = looked.into_iter().flatten();
+        Ok(Self::among(
+            looked.map(|(file, looked)| looked.map_err(|reason| (file.clone(), reason))),
+        ))
+    }
+
+    /// What follows from all files, each an entry or unreadable with the reason.
+    pub(crate) fn among(looked: impl Iterator<Item = Result<Entry, (String, String)>>) -> Self {
         let mut survey = Self::default();
         let mut newest: HashMap<IssueId, Entry> = HashMap::new();
-        for (file, looked) in looked.into_iter().flatten() {
+        for looked in looked {
             match looked {
                 Ok(entry) => survey.choose(&mut newest, entry),
-                Err(reason) => survey.unreadable.push((file.clone(), reason)),
+                Err(unreadable) => survey.unreadable.push(unreadable),
             }
         }
         for entry in newest.into_values() {
@@ -89,18 +99,21 @@ impl Survey {
         }
         survey.months.values_mut().for_each(|month| month.sort_by_key(|entry| entry.id));
         survey.superseded.sort();
-        Ok(survey)
+        survey.unreadable.sort();
+        survey
     }
 
     fn choose(&mut self, newest: &mut HashMap<IssueId, Entry>, entry: Entry) {
-        let loser = match newest.get_mut(&entry.id) {
+        let id = entry.id;
+        let loser = match newest.get_mut(&id) {
             None => {
-                newest.insert(entry.id, entry);
+                newest.insert(id, entry);
                 return;
             }
             Some(known) if known.rank() < entry.rank() => std::mem::replace(known, entry).file,
             Some(_) => entry.file,
         };
+        self.repeated.insert(id);
         self.superseded.push(loser);
     }
 

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Instant;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -20,21 +21,29 @@ use crate::cores;
 use crate::decode::{Unfit, decode};
 use crate::dimension;
 use crate::divide::Bounds;
-use crate::draft::Draft;
 use crate::durable;
 use crate::error::{Error, disk};
+use crate::harvest::Harvest;
 use crate::layout::{Style, Visible};
 use crate::lock::Lock;
 use crate::mapping::{Mapping, Tables};
 use crate::month::MonthRows;
 use crate::open::blocking;
+use crate::pile::Pile;
 use crate::publish;
 use crate::raw::{Raw, chain};
 use crate::rebuild::{Phase, Progress, Rebuilt};
+use crate::settle::Unsettled;
 use crate::splice::Sorted;
-use crate::stage::write_file;
 use crate::survey::Survey;
 use crate::views;
+
+/// Months whose files may wait for the disk while the next ones are made. Each holds a few dozen
+/// open files.
+const MONTHS_UNSETTLED: usize = 8;
+
+/// Rows that a rebuild keeps in memory unless it is told otherwise.
+const USUAL_MEMORY: usize = 64 * 1024 * 1024;
 
 /// A folder of tables. Locked until the last clone is dropped.
 #[derive(Clone)]
@@ -86,8 +95,18 @@ impl Tree {
         &self,
         progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<Rebuilt, Error> {
+        self.rebuild_within(USUAL_MEMORY, progress).await
+    }
+
+    /// The same, with at most `memory` bytes of rows in memory beside the month in hand; others
+    /// wait in a temporary file in the folder of the tables.
+    pub async fn rebuild_within(
+        &self,
+        memory: usize,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<Rebuilt, Error> {
         let inner = Arc::clone(&self.inner);
-        blocking(move || inner.rebuild(&progress)).await
+        blocking(move || inner.rebuild(memory, &progress)).await
     }
 
     /// Redoes one issue from its raw snapshot.
@@ -105,37 +124,79 @@ impl Tree {
 }
 
 impl Inner {
-    fn rebuild(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Rebuilt, Error> {
+    fn rebuild(
+        &self,
+        memory: usize,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Rebuilt, Error> {
         let started = Instant::now();
-        let mut survey = Survey::of(&self.raw, progress)?;
-        if survey.is_empty() && !publish::strays(&self.visible, &[])?.is_empty() {
+        let pile = Pile::new(memory, self.visible.folder.clone());
+        let mut harvest = Harvest::of((&self.raw, &self.mapping), pile, progress)?;
+        if harvest.survey.is_empty() && !publish::strays(&self.visible, &[])?.is_empty() {
             return Err(Error::Foreign { folder: self.visible.folder.clone() });
         }
         let mut rebuilt = Rebuilt {
-            unreadable: std::mem::take(&mut survey.unreadable),
-            superseded: std::mem::take(&mut survey.superseded),
+            unreadable: std::mem::take(&mut harvest.survey.unreadable),
+            superseded: std::mem::take(&mut harvest.survey.superseded),
+            oddities: std::mem::take(&mut harvest.oddities),
             ..Rebuilt::default()
         };
-        let mut lost = self.lost(&survey, &rebuilt.unreadable)?;
-        let total = survey.months.values().map(|entries| entries.len() as u64).sum();
-        let months = survey.months.keys().chain(lost.keys()).cloned().collect::<BTreeSet<_>>();
-        let (mut made, mut done) = (BTreeSet::new(), 0);
-        for month in months {
-            let entries = survey.months.remove(&month).unwrap_or_default();
-            let mut rows = MonthRows::read(&self.raw, &self.mapping, &entries, self.clock.now())?;
-            rows.lost.extend(lost.remove(&month).unwrap_or_default());
-            rebuilt.add(&rows);
-            self.carry_over(&month, &mut rows, &mut rebuilt);
-            made.extend(self.put_month(&month, rows.tables, &mut rebuilt)?);
-            done += entries.len() as u64;
-            progress(Progress { phase: Phase::Write, done, total });
-        }
+        let lost = self.lost(&harvest.survey, &rebuilt.unreadable)?;
+        let made = self.put_months((harvest, lost), &mut rebuilt, progress)?;
         self.remove_others(&made)?;
         let fields = &self.mapping.fields;
         rebuilt.unreadable.extend(dimension::make_all(&self.raw, &self.visible, fields)?);
         views::refresh(&self.visible, &self.mapping.fields)?;
         rebuilt.took = started.elapsed();
         Ok(rebuilt)
+    }
+
+    /// Makes one month after the other, and meanwhile settles the files of those before. Answers
+    /// the names of all files.
+    fn put_months(
+        &self,
+        (mut harvest, mut lost): (Harvest, BTreeMap<Month, BTreeSet<IssueId>>),
+        rebuilt: &mut Rebuilt,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<BTreeSet<PathBuf>, Error> {
+        let entries = std::mem::take(&mut harvest.survey.months);
+        let total = entries.values().map(|entries| entries.len() as u64).sum();
+        let months = entries.keys().chain(lost.keys()).cloned().collect::<BTreeSet<_>>();
+        let mut done = 0;
+        thread::scope(|scope| {
+            let (sender, written) = mpsc::sync_channel(MONTHS_UNSETTLED);
+            let settling = scope.spawn(|| self.settle_all(written));
+            for month in months {
+                let entries = entries.get(&month).map(Vec::as_slice).unwrap_or_default();
+                let around = (&self.raw, &self.mapping, self.clock.now());
+                let mut rows = harvest.take(&month, entries, around)?;
+                rows.lost.extend(lost.remove(&month).unwrap_or_default());
+                rebuilt.add(&rows);
+                self.carry_over(&month, &mut rows, rebuilt);
+                let files = self.write_month(&month, rows.tables, rebuilt)?;
+                // Nobody takes them any more: it failed, which the join tells.
+                if sender.send(files).is_err() {
+                    break;
+                }
+                done += entries.len() as u64;
+                progress(Progress { phase: Phase::Write, done, total });
+            }
+            drop(sender);
+            settling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn settle_all(
+        &self,
+        written: mpsc::Receiver<Vec<Unsettled>>,
+    ) -> Result<BTreeSet<PathBuf>, Error> {
+        let mut made = BTreeSet::new();
+        while let Ok(mut files) = written.recv() {
+            // Whatever waits by now is settled in the same go.
+            files.extend(written.try_iter().flatten());
+            made.extend(self.settle(files)?);
+        }
+        Ok(made)
     }
 
     /// The issues of unreadable files, by the keys in the files' names, where the tables that are
@@ -185,65 +246,38 @@ impl Inner {
         rebuilt.kept += kept.len() as u64;
     }
 
-    /// Writes the tables of a month, children side by side and `issues` after them.
-    fn put_month(
+    /// Writes the tables of a month side by side.
+    fn write_month(
         &self,
         month: &Month,
-        mut tables: Tables,
+        tables: Tables,
         rebuilt: &mut Rebuilt,
-    ) -> Result<Vec<PathBuf>, Error> {
-        let issues = tables.remove_entry(&Table::Issues);
-        let mut made = Vec::new();
-        for step in [tables.into_iter().collect::<Vec<_>>(), issues.into_iter().collect()] {
-            let step = step.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
-            let put = |(table, rows): (Table, Sorted)| {
-                let count = rows.rows() as u64;
-                self.put(table, month, rows).map(|paths| (table, count, paths))
-            };
-            for put in cores::map(step, cores::count(), put) {
-                let (table, rows, paths) = put?;
-                rebuilt.files += paths.len() as u64;
-                *rebuilt.rows.entry(table).or_default() += rows;
-                made.extend(paths);
+    ) -> Result<Vec<Unsettled>, Error> {
+        let mut tables =
+            tables.into_iter().filter(|(_, rows)| !rows.is_empty()).collect::<Vec<_>>();
+        // The largest first, so that at the end no thread waits for one that has just begun.
+        tables.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.rows()));
+        let write = |(table, rows)| self.write(table, month, rows);
+        let mut written = Vec::new();
+        for files in cores::map(tables, cores::count(), write) {
+            for file in files? {
+                rebuilt.files += 1;
+                *rebuilt.rows.entry(file.table).or_default() += file.rows;
+                written.push(file);
             }
         }
-        rebuilt.months += u64::from(!made.is_empty());
-        Ok(made)
+        rebuilt.months += u64::from(!written.is_empty());
+        Ok(written)
     }
 
-    /// Writes the files of a table's month durably and answers their names; others of that month
-    /// go.
+    /// Writes the files of a table's month durably; others of that month go.
     pub(crate) fn put(
         &self,
         table: Table,
         month: &Month,
         rows: Sorted,
     ) -> Result<Vec<PathBuf>, Error> {
-        let schema = table.schema(&self.mapping.fields);
-        let failed =
-            |source| Error::Encode { what: format!("{} of {month}", table.name()), source };
-        let mut draft = Draft::of_rows(rows, self.bounds);
-        let mut made = Vec::new();
-        for (part, pieces) in (0..).zip(draft.files(self.bounds.file)) {
-            let path = self.visible.part(table, month, part);
-            let (staged, _) = write_file(table, &mut draft, pieces, (&schema, &path))
-                .map_err(|broken| failed(broken.into_encode()))?;
-            staged.file.sync_all().map_err(disk("write", &path))?;
-            made.push((path, staged.temp));
-        }
-        // As commits do: rather in two files for a moment than in none.
-        made.sort_by_key(|(path, _)| path.exists());
-        let mut paths = Vec::new();
-        for (path, temp) in made {
-            temp.publish(&path).map_err(disk("write", &path))?;
-            paths.push(path);
-        }
-        for path in self.parts(table, month)? {
-            if !paths.contains(&path) {
-                self.visible.remove(&path).map_err(disk("remove", &path))?;
-            }
-        }
-        Ok(paths)
+        self.settle(self.write(table, month, rows)?)
     }
 
     /// The visible files of a table's month.

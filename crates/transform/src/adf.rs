@@ -20,6 +20,8 @@ use serde_json::Value;
 use node::Node;
 use walk::Walk;
 
+use crate::json::{Arena, Json};
+
 /// Nodes nested deeper than this are left out. A document that came through a JSON parser with the
 /// usual limit of 128 levels cannot be deeper, as each node takes two of them.
 pub const MAX_DEPTH: usize = 64;
@@ -46,38 +48,46 @@ pub struct MediaRef {
 /// passes through unchanged. `None` for null and for whatever else is not a document: an object
 /// without a `type` or an array as `content`, an array without nodes, numbers and booleans.
 pub fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(nodes) if nodes.iter().any(is_node) => Some(Walk::text_of(nodes)),
-        Value::Object(_) if is_node(value) => Some(Walk::text_of(std::slice::from_ref(value))),
-        Value::Array(_) | Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {
-            None
-        }
+    text_of(Json::of(value, &Arena::new()))
+}
+
+/// The same of JSON that was read already.
+pub(crate) fn text_of(json: Json<'_>) -> Option<String> {
+    match json {
+        Json::Text(text) => Some(text.to_owned()),
+        Json::List(nodes) if nodes.iter().copied().any(is_node) => Some(Walk::text_of(nodes)),
+        Json::Object(_) if is_node(json) => Some(Walk::text_of(&[json])),
+        Json::List(_) | Json::Object(_) | Json::Null | Json::Bool(_) | Json::Number(_) => None,
     }
 }
 
 /// The media of a document in its order, each as often as it is shown. External images, which are
 /// URLs, are not among them.
 pub fn media(value: &Value) -> Vec<MediaRef> {
+    media_of(Json::of(value, &Arena::new()))
+}
+
+/// The same of JSON that was read already.
+pub(crate) fn media_of(json: Json<'_>) -> Vec<MediaRef> {
     let mut found = Vec::new();
-    collect_media(value, 0, &mut found);
+    collect_media(json, 0, &mut found);
     found
 }
 
-fn is_node(value: &Value) -> bool {
-    Node::of(value).is_some_and(Node::looks_like_one)
+fn is_node(json: Json<'_>) -> bool {
+    Node::of(json).is_some_and(Node::looks_like_one)
 }
 
-fn collect_media(value: &Value, depth: usize, found: &mut Vec<MediaRef>) {
+fn collect_media(json: Json<'_>, depth: usize, found: &mut Vec<MediaRef>) {
     if depth > MAX_DEPTH {
         return;
     }
-    if let Value::Array(nodes) = value {
+    if let Json::List(nodes) = json {
         for node in nodes.iter().filter(|node| node.is_object()) {
-            collect_media(node, depth + 1, found);
+            collect_media(*node, depth + 1, found);
         }
     }
-    let Some(node) = Node::of(value) else { return };
+    let Some(node) = Node::of(json) else { return };
     let is_media = matches!(node.kind(), "media" | "mediaInline");
     if is_media && node.attr_text("type") != Some("external") {
         let alt = node.attr_text("alt").map(str::to_owned);
@@ -85,7 +95,7 @@ fn collect_media(value: &Value, depth: usize, found: &mut Vec<MediaRef>) {
     }
     for child in node.children() {
         if child.is_object() {
-            collect_media(child, depth + 1, found);
+            collect_media(*child, depth + 1, found);
         }
     }
 }

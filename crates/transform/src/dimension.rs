@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::column::Shape;
 use crate::field::FieldMap;
 use crate::field::id::FieldId;
+use crate::json::{Arena, Json};
 use crate::node::{Got, Node};
 use crate::rows::writer::{Findings, TEXT_BYTES, TableWriter};
 use crate::table::{ColumnInfo, described, infos};
@@ -98,7 +99,8 @@ fn made<T: Listed>(
     let feeds = map.explain().into_iter().filter(|field| !field.columns.is_empty());
     let feeds = feeds.map(|field| (field.id, field.columns.join(", "))).collect();
     let (mut by_id, mut lost) = (BTreeMap::new(), 0);
-    for entry in entries.iter().map(Node::Is) {
+    let arena = Arena::new();
+    for entry in entries.iter().map(|entry| Node::Is(Json::of(entry, &arena))) {
         match entry.at(T::ID).id() {
             Got { value: Some(id), odd: false } if !id.is_empty() => {
                 by_id.entry(FieldId::new(&id)).or_insert(entry);

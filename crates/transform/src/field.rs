@@ -128,6 +128,13 @@ impl FieldMap {
         self.roles.get(&role).map(|(id, _)| id.as_str())
     }
 
+    /// The ids of the fields whose columns the site decides: those of roles and of the operator.
+    pub(crate) fn named_fields(&self) -> impl Iterator<Item = &str> {
+        let roles = self.roles.values().map(|(id, _)| id.as_str());
+        let extra = self.extra.iter().map(|extra| extra.field.as_str());
+        roles.chain(extra).collect::<BTreeSet<_>>().into_iter()
+    }
+
     pub(crate) fn is_sla(&self, id: &str) -> bool {
         self.slas.contains(&FieldId::new(id))
     }

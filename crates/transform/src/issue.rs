@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::column::Life;
 use crate::field::FieldMap;
 use crate::field::id::custom_number;
 use crate::field::role::Role;
+use crate::json::Json;
 use crate::node::Node;
-use crate::snapshot::Snapshot;
+use crate::view::View;
 
 /// The site that the snapshots come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,24 +28,26 @@ pub struct StoredFile {
 
 /// One issue in hand.
 pub(crate) struct Issue<'a> {
-    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) snapshot: &'a View<'a>,
     pub(crate) fields: Node<'a>,
     pub(crate) site: &'a Site,
     pub(crate) map: &'a FieldMap,
     /// By attachment id.
     pub(crate) files: &'a BTreeMap<String, StoredFile>,
     pub(crate) id: String,
+    custom: Vec<(&'a str, Node<'a>)>,
 }
 
 impl<'a> Issue<'a> {
     pub(crate) fn new(
-        snapshot: &'a Snapshot,
+        snapshot: &'a View<'a>,
         site: &'a Site,
         map: &'a FieldMap,
         files: &'a BTreeMap<String, StoredFile>,
     ) -> Self {
         let id = snapshot.id().to_string();
-        Self { snapshot, fields: snapshot.fields(), site, map, files, id }
+        let fields = snapshot.fields();
+        Self { snapshot, fields, site, map, files, id, custom: custom_fields(fields) }
     }
 
     /// Whether it is still there: the snapshot itself says so.
@@ -63,21 +64,25 @@ impl<'a> Issue<'a> {
         self.snapshot.node().at(name)
     }
 
-    /// The custom fields that the issue has, by number.
-    pub(crate) fn custom_fields(&self) -> Vec<(&'a str, Node<'a>)> {
-        let Node::Is(Value::Object(fields)) = self.fields else {
-            return Vec::new();
-        };
-        let custom = fields.iter().filter_map(|(id, value)| {
-            custom_number(id).map(|number| (number, id.as_str(), Node::Is(value)))
-        });
-        let mut custom: Vec<_> = custom.collect();
-        custom.sort_by_key(|(number, id, _)| (*number, *id));
-        custom.into_iter().map(|(_, id, value)| (id, value)).collect()
+    /// The custom fields of the issue that are not null, by number.
+    pub(crate) fn custom_fields(&self) -> &[(&'a str, Node<'a>)] {
+        &self.custom
     }
 
     /// The field that has this role on the site.
     pub(crate) fn role(&self, role: Role) -> Node<'a> {
         self.map.role(role).map_or(Node::Absent, |id| self.fields.at(id))
     }
+}
+
+fn custom_fields(fields: Node<'_>) -> Vec<(&str, Node<'_>)> {
+    let Node::Is(Json::Object(fields)) = fields else {
+        return Vec::new();
+    };
+    let set = fields.iter().filter(|(_, value)| !matches!(value, Json::Null));
+    let custom = set
+        .filter_map(|(id, value)| custom_number(id).map(|number| (number, *id, Node::Is(*value))));
+    let mut custom: Vec<_> = custom.collect();
+    custom.sort_by_key(|(number, id, _)| (*number, *id));
+    custom.into_iter().map(|(_, id, value)| (id, value)).collect()
 }

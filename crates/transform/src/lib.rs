@@ -8,7 +8,10 @@
 
 pub mod adf;
 pub mod redact;
+mod json;
 mod snapshot;
+mod view;
+mod wanted;
 mod deletion;
 mod field;
 mod node;
@@ -30,6 +33,9 @@ pub use field::explain::Explained;
 pub use field::text::readable;
 pub use field::{FieldMap, Origin, Unknown};
 pub use issue::{Site, StoredFile};
+pub use json::{Arena, Json, Member, Number};
 pub use rows::{Oddities, RowBuilders, Rows, issue_ids};
 pub use snapshot::{Snapshot, Unreadable};
 pub use table::{ColumnInfo, Table};
+pub use view::View;
+pub use wanted::Wanted;

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use jira::time::Instant;
-use serde_json::Value;
+
+use crate::json::{Json, Number};
 
 /// What a place gave for a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +64,7 @@ pub(crate) enum Node<'a> {
     /// Not there.
     Absent,
     /// There, perhaps as `null`.
-    Is(&'a Value),
+    Is(Json<'a>),
     /// Below something that has no members.
     Odd,
 }
@@ -72,16 +73,16 @@ impl<'a> Node<'a> {
     /// The member of that name. `null` has no members and that is not odd.
     pub(crate) fn at(self, name: &str) -> Self {
         match self {
-            Self::Is(Value::Object(members)) => members.get(name).map_or(Self::Absent, Self::Is),
-            Self::Absent | Self::Is(Value::Null) => Self::Absent,
+            Self::Is(object @ Json::Object(_)) => object.get(name).map_or(Self::Absent, Self::Is),
+            Self::Absent | Self::Is(Json::Null) => Self::Absent,
             Self::Is(_) | Self::Odd => Self::Odd,
         }
     }
 
     /// The value, unless it is absent or `null`.
-    pub(crate) fn value(self) -> Got<&'a Value> {
+    pub(crate) fn value(self) -> Got<Json<'a>> {
         match self {
-            Self::Absent | Self::Is(Value::Null) => Got::NONE,
+            Self::Absent | Self::Is(Json::Null) => Got::NONE,
             Self::Is(value) => Got::some(value),
             Self::Odd => Got::ODD,
         }
@@ -95,7 +96,7 @@ impl<'a> Node<'a> {
     /// A text. Another type becomes its JSON text and is odd.
     pub(crate) fn text(self) -> Text<'a> {
         match self.value() {
-            Got { value: Some(Value::String(text)), .. } => Got::some(Cow::Borrowed(text)),
+            Got { value: Some(Json::Text(text)), .. } => Got::some(Cow::Borrowed(text)),
             Got { value: Some(other), .. } => odd_text(other),
             Got { value: None, odd } => Got { value: None, odd },
         }
@@ -109,7 +110,7 @@ impl<'a> Node<'a> {
     /// An id, which Jira gives as a string in some places and as a number in others.
     pub(crate) fn id(self) -> Text<'a> {
         match self {
-            Self::Is(Value::Number(number)) => Got::some(Cow::Owned(number.to_string())),
+            Self::Is(number @ Json::Number(_)) => Got::some(Cow::Owned(number.text())),
             Self::Absent | Self::Is(_) | Self::Odd => self.text(),
         }
     }
@@ -117,7 +118,7 @@ impl<'a> Node<'a> {
     /// A whole number; `5.0` is one, `4.5` and `"5"` are odd.
     pub(crate) fn int(self) -> Got<i64> {
         match self.value() {
-            Got { value: Some(Value::Number(number)), .. } => {
+            Got { value: Some(Json::Number(number)), .. } => {
                 whole(number).map_or(Got::ODD, Got::some)
             }
             Got { value: Some(_), .. } => Got::ODD,
@@ -128,7 +129,7 @@ impl<'a> Node<'a> {
     /// A boolean and nothing that could be taken for one.
     pub(crate) fn flag(self) -> Got<bool> {
         match self.value() {
-            Got { value: Some(Value::Bool(flag)), .. } => Got::some(*flag),
+            Got { value: Some(Json::Bool(flag)), .. } => Got::some(flag),
             Got { value: Some(_), .. } => Got::ODD,
             Got { value: None, odd } => Got { value: None, odd },
         }
@@ -137,7 +138,7 @@ impl<'a> Node<'a> {
     /// One of Jira's timestamps.
     pub(crate) fn time(self) -> Got<Instant> {
         match self.value() {
-            Got { value: Some(Value::String(text)), .. } => {
+            Got { value: Some(Json::Text(text)), .. } => {
                 Instant::parse(text).map_or(Got::ODD, Got::some)
             }
             Got { value: Some(_), .. } => Got::ODD,
@@ -148,8 +149,8 @@ impl<'a> Node<'a> {
     /// Prose: an ADF document or a plain string, as text. Anything else is odd.
     pub(crate) fn prose(self) -> Text<'a> {
         match self.value() {
-            Got { value: Some(value @ (Value::Object(_) | Value::Array(_))), .. } => {
-                let text = crate::adf::text(value).map(|text| Got::some(Cow::Owned(text)));
+            Got { value: Some(value @ (Json::Object(_) | Json::List(_))), .. } => {
+                let text = crate::adf::text_of(value).map(|text| Got::some(Cow::Owned(text)));
                 text.unwrap_or_else(|| odd_text(value))
             }
             Got { .. } => self.text(),
@@ -157,10 +158,10 @@ impl<'a> Node<'a> {
     }
 
     /// A list's elements; none for `null`. Something that is no list is lost and counted.
-    pub(crate) fn list(self, lost: &mut u64) -> &'a [Value] {
+    pub(crate) fn list(self, lost: &mut u64) -> &'a [Json<'a>] {
         match self {
-            Self::Is(Value::Array(elements)) => elements,
-            Self::Absent | Self::Is(Value::Null) => &[],
+            Self::Is(Json::List(elements)) => elements,
+            Self::Absent | Self::Is(Json::Null) => &[],
             Self::Is(_) | Self::Odd => {
                 *lost += 1;
                 &[]
@@ -172,15 +173,15 @@ impl<'a> Node<'a> {
     pub(crate) fn objects(self, lost: &mut u64) -> Vec<Self> {
         let elements = self.list(lost);
         let objects: Vec<_> =
-            elements.iter().filter(|element| element.is_object()).map(Self::Is).collect();
+            elements.iter().filter(|element| element.is_object()).copied().map(Self::Is).collect();
         *lost += count(elements.len().saturating_sub(objects.len())).unsigned_abs();
         objects
     }
 }
 
 /// The JSON text of a value of an unexpected type.
-pub(crate) fn odd_text<'a>(value: &Value) -> Text<'a> {
-    Got { value: Some(Cow::Owned(value.to_string())), odd: true }
+pub(crate) fn odd_text<'a>(value: Json<'_>) -> Text<'a> {
+    Got { value: Some(Cow::Owned(value.text())), odd: true }
 }
 
 /// A length as a table's number.
@@ -188,11 +189,15 @@ pub(crate) fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-fn whole(number: &serde_json::Number) -> Option<i64> {
+fn whole(number: Number) -> Option<i64> {
     // Beyond 2^53 a float no longer names one whole number.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    number.as_i64().or_else(|| {
-        let float = number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() <= EXACT)?;
-        format!("{float:.0}").parse().ok()
-    })
+    match number {
+        Number::Whole(whole) => i64::try_from(whole).ok(),
+        Number::Negative(negative) => Some(negative),
+        Number::Float(float) if float.fract() == 0.0 && float.abs() <= EXACT => {
+            format!("{float:.0}").parse().ok()
+        }
+        Number::Float(_) => None,
+    }
 }

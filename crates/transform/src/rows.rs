@@ -13,8 +13,10 @@ use jira::id::IssueId;
 use crate::column::Life;
 use crate::field::FieldMap;
 use crate::issue::{Issue, Site, StoredFile};
+use crate::json::Arena;
 use crate::snapshot::Snapshot;
 use crate::table::{Table, Writers};
+use crate::view::View;
 use writer::{TEXT_BYTES, TextWriter};
 
 /// The counter's column for elements that are not rows at all.
@@ -96,18 +98,28 @@ pub struct RowBuilders {
     map: Arc<FieldMap>,
     writers: Writers,
     extra: Vec<TextWriter>,
+    /// For the trees of snapshots, one at a time.
+    arena: Arena,
 }
 
 impl RowBuilders {
     /// Builders without rows.
     pub fn new(site: Site, map: Arc<FieldMap>) -> Self {
         let extra = map.extra().iter().map(|_| TextWriter::new()).collect();
-        Self { site, map, writers: Writers::new(), extra }
+        Self { site, map, writers: Writers::new(), extra, arena: Arena::new() }
     }
 
     /// Adds the rows of an issue: of a tombstone the one of `deleted_issues`, of any other those of
     /// all other tables. `files` are its attachments that are on disk, by attachment id.
     pub fn append(&mut self, snapshot: &Snapshot, files: &BTreeMap<String, StoredFile>) {
+        let mut arena = std::mem::take(&mut self.arena);
+        self.append_view(&snapshot.view(&arena), files);
+        arena.clear();
+        self.arena = arena;
+    }
+
+    /// The same for a snapshot that is being read.
+    pub fn append_view(&mut self, snapshot: &View<'_>, files: &BTreeMap<String, StoredFile>) {
         let issue = Issue::new(snapshot, &self.site, &self.map, files);
         self.writers.append(&issue);
         if issue.life() == Life::Gone {

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use jira::time::Instant;
-use serde_json::Value;
 
 use crate::issue::Issue;
+use crate::json::Json;
 use crate::node::{Got, Node, Text};
 
 /// A cycle's place in the metric.
@@ -19,9 +19,9 @@ pub(crate) enum State {
 }
 
 /// The fields of an issue that are SLA metrics.
-pub(crate) fn metrics<'a>(issue: &Issue<'a>) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+pub(crate) fn metrics<'a>(issue: &'a Issue<'a>) -> impl Iterator<Item = (&'a str, Node<'a>)> {
     let map = issue.map;
-    let fields = issue.custom_fields().into_iter();
+    let fields = issue.custom_fields().iter().copied();
     fields.filter(move |(field, value)| map.is_sla(field) || looks_like_sla(*value))
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn is_fetched(metric: Node<'_>) -> bool {
 
 /// A value that only an SLA metric has.
 fn looks_like_sla(metric: Node<'_>) -> bool {
-    matches!(metric.at("completedCycles"), Node::Is(Value::Array(_)))
+    matches!(metric.at("completedCycles"), Node::Is(Json::List(_)))
 }
 
 /// Whether the account may not read it.
@@ -48,8 +48,8 @@ pub(crate) fn cycles<'a>(metric: Node<'a>, lost: &mut u64) -> Vec<(State, Node<'
     let completed = metric.at("completedCycles").objects(lost).into_iter();
     let mut cycles: Vec<_> = completed.map(|cycle| (State::Completed, cycle)).collect();
     match metric.at("ongoingCycle") {
-        Node::Absent | Node::Is(Value::Null) => {}
-        cycle @ Node::Is(Value::Object(_)) => cycles.push((State::Ongoing, cycle)),
+        Node::Absent | Node::Is(Json::Null) => {}
+        cycle @ Node::Is(Json::Object(_)) => cycles.push((State::Ongoing, cycle)),
         Node::Is(_) | Node::Odd => *lost += 1,
     }
     cycles
@@ -87,8 +87,8 @@ fn current(metric: Node<'_>) -> Node<'_> {
         return ongoing;
     }
     match metric.at("completedCycles") {
-        Node::Is(Value::Array(cycles)) => cycles.last().map_or(Node::Absent, Node::Is),
-        Node::Absent | Node::Is(Value::Null) => Node::Absent,
+        Node::Is(Json::List(cycles)) => cycles.last().copied().map_or(Node::Absent, Node::Is),
+        Node::Absent | Node::Is(Json::Null) => Node::Absent,
         Node::Is(_) | Node::Odd => Node::Odd,
     }
 }

@@ -23,7 +23,8 @@ use jira::time::{Instant, Month};
 use serde_json::Value;
 
 use crate::deletion::{self, Deletion};
-use crate::node::Node;
+use crate::json::{Arena, Json};
+use crate::view::View;
 
 /// A file that holds no issue. Nothing of its content is repeated.
 #[derive(Debug, thiserror::Error)]
@@ -65,13 +66,11 @@ impl Snapshot {
 
     /// The same for JSON that is in memory already.
     pub fn from_json(json: Value, file: &str) -> Result<Self, Unreadable> {
-        let lacks = |lacks| Unreadable::Other { file: file.to_owned(), lacks };
-        if !json.is_object() {
-            return Err(lacks("object at the top"));
-        }
-        let id = issue_id(&json).ok_or_else(|| lacks("numeric issue id"))?;
-        let key = json.get("key").and_then(Value::as_str).and_then(|key| key.parse().ok());
-        let key = key.ok_or_else(|| lacks("well-formed issue key"))?;
+        let (id, key) = {
+            let arena = Arena::new();
+            let view = View::of(Json::outline(&json, &arena), file)?;
+            (view.id(), view.key().clone())
+        };
         Ok(Self { json, file: file.to_owned(), id, key })
     }
 
@@ -97,50 +96,22 @@ impl Snapshot {
 
     /// When it was created.
     pub fn created(&self) -> Option<Instant> {
-        self.fields().at("created").time().value
+        self.time("/fields/created")
     }
 
     /// When Jira last changed the issue.
     pub fn updated(&self) -> Option<Instant> {
-        self.fields().at("updated").time().value
-    }
-
-    /// The status category's key (`new`, `indeterminate`, `done`): unlike its name it is not
-    /// localised.
-    pub fn status_category(&self) -> Option<&str> {
-        self.json.pointer("/fields/status/statusCategory/key").and_then(Value::as_str)
-    }
-
-    /// Jira's id of the status.
-    pub fn status_id(&self) -> Option<&str> {
-        self.json.pointer("/fields/status/id").and_then(Value::as_str)
-    }
-
-    /// Whether every part of it was fetched whole, the bytes of attachments aside, which are fetched
-    /// apart; one whose writer did not say is not known to be.
-    pub fn is_complete(&self) -> bool {
-        let whole = |(name, part): (&String, &Value)| {
-            name == "attachments" || part.get("complete") == Some(&Value::Bool(true))
-        };
-        let parts = self.parts().and_then(Value::as_object);
-        parts.is_some_and(|parts| parts.iter().all(whole))
-    }
-
-    /// Whether one of these fields of the issue is not null.
-    pub fn has_any<'f>(&self, mut fields: impl Iterator<Item = &'f str>) -> bool {
-        fields.any(|id| {
-            self.json.pointer("/fields").and_then(|f| f.get(id)).is_some_and(|v| !v.is_null())
-        })
+        self.time("/fields/updated")
     }
 
     /// When the snapshot was fetched; snapshots of other programs may not say.
     pub fn synced_at(&self) -> Option<Instant> {
-        self.node().at("_synced_at").time().value
+        self.time("/_synced_at")
     }
 
     /// When the issue was found to be gone: a snapshot that says so is a tombstone.
     pub fn deleted_at(&self) -> Option<Instant> {
-        self.node().at(deletion::AT).time().value
+        self.json.get(deletion::AT).and_then(Value::as_str).and_then(Instant::parse)
     }
 
     /// The tombstone of this issue.
@@ -172,19 +143,12 @@ impl Snapshot {
         self.json
     }
 
-    pub(crate) fn node(&self) -> Node<'_> {
-        Node::Is(&self.json)
+    /// It as the mapping sees it.
+    pub fn view<'a>(&'a self, arena: &'a Arena) -> View<'a> {
+        View::of_snapshot(self, arena)
     }
 
-    pub(crate) fn fields(&self) -> Node<'_> {
-        self.node().at("fields")
-    }
-}
-
-fn issue_id(json: &Value) -> Option<IssueId> {
-    match json.get("id")? {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(number) => IssueId::new(number.as_i64()?).ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    fn time(&self, pointer: &str) -> Option<Instant> {
+        self.json.pointer(pointer).and_then(Value::as_str).and_then(Instant::parse)
     }
 }

@@ -1,36 +1,41 @@
 //! Reading a node: whatever has an unexpected type counts as absent.
 
 use jira::time::{Instant, is_date};
-use serde_json::{Map, Value};
+
+use crate::json::{Json, Member};
 
 /// A JSON object that stands where a node should be.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'a>(&'a Map<String, Value>);
+pub(super) struct Node<'a>(&'a [Member<'a>]);
 
 impl<'a> Node<'a> {
-    pub(super) fn of(value: &'a Value) -> Option<Self> {
+    pub(super) fn of(value: Json<'a>) -> Option<Self> {
         value.as_object().map(Self)
+    }
+
+    fn get(self, name: &str) -> Option<Json<'a>> {
+        Json::Object(self.0).get(name)
     }
 
     /// Whether this may be a node at all, and not some other object of Jira's.
     pub(super) fn looks_like_one(self) -> bool {
-        !self.kind().is_empty() || self.0.get("content").is_some_and(Value::is_array)
+        !self.kind().is_empty() || self.get("content").and_then(Json::as_list).is_some()
     }
 
     pub(super) fn kind(self) -> &'a str {
-        self.0.get("type").and_then(Value::as_str).unwrap_or_default()
+        self.get("type").and_then(Json::as_str).unwrap_or_default()
     }
 
     pub(super) fn text(self) -> Option<&'a str> {
-        self.0.get("text")?.as_str()
+        self.get("text")?.as_str()
     }
 
-    pub(super) fn children(self) -> &'a [Value] {
-        self.0.get("content").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    pub(super) fn children(self) -> &'a [Json<'a>] {
+        self.get("content").and_then(Json::as_list).unwrap_or_default()
     }
 
-    pub(super) fn attr(self, name: &str) -> Option<&'a Value> {
-        self.0.get("attrs")?.get(name)
+    pub(super) fn attr(self, name: &str) -> Option<Json<'a>> {
+        self.get("attrs")?.get(name)
     }
 
     /// An attribute that is a text and not blank.
@@ -40,8 +45,8 @@ impl<'a> Node<'a> {
 
     /// The target of the node's link mark.
     pub(super) fn href(self) -> Option<&'a str> {
-        let marks = self.0.get("marks")?.as_array()?;
-        let links = marks.iter().filter_map(Node::of).filter(|mark| mark.kind() == "link");
+        let marks = self.get("marks")?.as_list()?;
+        let links = marks.iter().copied().filter_map(Node::of).filter(|mark| mark.kind() == "link");
         links.filter_map(|mark| mark.attr_text("href")).next().map(str::trim)
     }
 
@@ -83,11 +88,11 @@ impl<'a> Node<'a> {
     /// The number of an ordered list's first item.
     pub(super) fn first_number(self) -> u64 {
         let order = self.attr("order");
-        let written = |order: &Value| order.as_str()?.trim().parse().ok();
+        let written = |order: Json<'_>| order.as_str()?.trim().parse().ok();
         order.and_then(|order| order.as_u64().or_else(|| written(order))).unwrap_or(1)
     }
 }
 
-fn not_blank(value: &Value) -> Option<&str> {
+fn not_blank(value: Json<'_>) -> Option<&str> {
     value.as_str().filter(|text| !text.trim().is_empty())
 }

@@ -1,10 +1,9 @@
 //! The walk through a document: which node writes what.
 
-use serde_json::Value;
-
 use super::node::Node;
 use super::page::Page;
 use super::{MAX_DEPTH, MAX_TEXT};
+use crate::json::Json;
 
 /// What a node stands in, which decides whether an unknown one is a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,19 +20,19 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn text_of(nodes: &'a [Value]) -> String {
+    pub(super) fn text_of(nodes: &'a [Json<'a>]) -> String {
         let mut walk = Self { page: Page::new(), depth: 0 };
         walk.values(nodes, Flow::Blocks);
         walk.page.finish()
     }
 
-    fn values(&mut self, values: &'a [Value], flow: Flow) {
+    fn values(&mut self, values: &'a [Json<'a>], flow: Flow) {
         for value in values {
-            self.value(value, flow);
+            self.value(*value, flow);
         }
     }
 
-    fn value(&mut self, value: &'a Value, flow: Flow) {
+    fn value(&mut self, value: Json<'a>, flow: Flow) {
         let Some(node) = Node::of(value) else { return };
         if self.page.is_full() {
             return;
@@ -129,7 +128,7 @@ impl<'a> Walk<'a> {
     fn list(&mut self, list: Node<'a>) {
         self.page.end_line();
         let mut number = list.first_number();
-        for value in list.children() {
+        for value in list.children().iter().copied() {
             let Some(child) = Node::of(value) else { continue };
             let marker = match (list.kind(), child.kind()) {
                 // A list right inside a list: one level deeper.
@@ -168,7 +167,7 @@ impl<'a> Walk<'a> {
             if column > 0 {
                 self.page.next_cell();
             }
-            self.value(cell, Flow::Blocks);
+            self.value(*cell, Flow::Blocks);
         }
         self.page.end_row();
     }
@@ -182,7 +181,7 @@ impl<'a> Walk<'a> {
 
 /// Collects code. It should have nothing but text nodes; whatever else there is, is taken as text.
 fn verbatim(node: Node<'_>, levels: usize, code: &mut String) {
-    for child in node.children().iter().filter_map(Node::of) {
+    for child in node.children().iter().copied().filter_map(Node::of) {
         if code.len() > MAX_TEXT {
             return;
         }

@@ -22,7 +22,7 @@ impl Shape for Organizations {
             o.at("uuid").text()
         }),
         C::text("details_json", "Its details as Jira gave them, as JSON.", |o| {
-            o.at("details").value().map(|details| Cow::Owned(details.to_string()))
+            o.at("details").value().map(|details| Cow::Owned(details.text()))
         }),
     ];
 }

@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::Listed;
 use crate::column::{Column, Shape, known};
+use crate::json::Json;
 use crate::node::{Got, Node, Text};
 
 pub(super) struct Statuses;
@@ -23,7 +22,7 @@ impl Shape for Statuses {
         C::text("category_key", "Key of its category: new, indeterminate, done.", |s| key(*s)),
         C::text("category_name", "Name of its category, where Jira gives it.", |s| {
             match s.at("statusCategory") {
-                Node::Is(Value::String(_)) => Got::NONE,
+                Node::Is(Json::Text(_)) => Got::NONE,
                 category => category.at("name").text(),
             }
         }),
@@ -43,7 +42,7 @@ impl Listed for Statuses {
 
 fn key(status: Node<'_>) -> Text<'_> {
     match status.at("statusCategory") {
-        Node::Is(Value::String(word)) => match word.as_str() {
+        Node::Is(Json::Text(word)) => match word {
             "TODO" => known("new"),
             "IN_PROGRESS" => known("indeterminate"),
             "DONE" => known("done"),

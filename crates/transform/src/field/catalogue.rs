@@ -38,7 +38,8 @@ impl Catalogue {
         let value: Value = serde_json::from_slice(json)
             .map_err(|source| Unreadable::NotJson { file: file.to_owned(), source })?;
         let lacks = || Unreadable::Other { file: file.to_owned(), lacks: "list of fields" };
-        let list = value.as_array().or_else(|| value.get("values")?.as_array());
+        let member = |name| value.get(name).and_then(Value::as_array);
+        let list = value.as_array().or_else(|| member("values")).or_else(|| member("fields"));
         Ok(Self::of(list.ok_or_else(lacks)?))
     }
 
@@ -129,6 +130,7 @@ mod tests {
         let ids: Vec<_> = catalogue.fields().map(|field| field.id.as_str()).collect();
         assert_eq!(ids, ["summary", "customfield_9", "customfield_10"]);
         assert_eq!(catalogue, parse(&json!({ "values": fields, "total": 3 })));
+        assert_eq!(catalogue, parse(&json!({ "fields": fields })));
         assert_eq!(catalogue, parse(&serde_json::to_value(&catalogue).unwrap()));
     }
 

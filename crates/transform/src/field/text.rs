@@ -5,13 +5,17 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::json::{Arena, Json};
 use crate::node::{Got, Node, Text, odd_text};
+
+/// An element of a list of texts; `None` is `null`.
+pub(crate) type Element<'a> = Option<Cow<'a, str>>;
 
 impl<'a> Node<'a> {
     /// The option rule: an object's `value`, else its `name`; anything else as text.
     pub(crate) fn option(self) -> Text<'a> {
         match self.value() {
-            Got { value: Some(Value::Object(_)), .. } => {
+            Got { value: Some(Json::Object(_)), .. } => {
                 let named = [self.at("value"), self.at("name")].into_iter().find(|n| n.is_set());
                 named.map_or(Got::ODD, |named| Got { odd: false, ..named.text() })
             }
@@ -23,41 +27,40 @@ impl<'a> Node<'a> {
     /// A list as a JSON array of one member of each element, made by `each`. A list that is `null`
     /// has no elements; one that is absent was not given, and is NULL. An element for which `each`
     /// has `None` is left out.
-    pub(crate) fn json_list(self, each: impl Fn(Self) -> Got<Option<Value>>) -> Text<'a> {
+    pub(crate) fn json_list(self, each: impl Fn(Self) -> Got<Option<Element<'a>>>) -> Text<'a> {
         let elements = match self {
             Self::Absent => return Got::NONE,
             Self::Odd => return Got::ODD,
-            Self::Is(Value::Null) => &[],
-            Self::Is(Value::Array(elements)) => elements.as_slice(),
+            Self::Is(Json::Null) => &[],
+            Self::Is(Json::List(elements)) => elements,
             // A field of the same meaning that holds one option instead of several.
-            Self::Is(one @ Value::Object(_)) => std::slice::from_ref(one),
+            Self::Is(one @ Json::Object(_)) => &[one],
             Self::Is(other) => return odd_text(other),
         };
         let mut odd = false;
         let texts = elements.iter().filter_map(|element| {
-            let got = each(Self::Is(element));
+            let got = each(Self::Is(*element));
             odd |= got.odd;
             got.value.flatten()
         });
-        let list = Value::Array(texts.collect());
-        Got { value: Some(Cow::Owned(list.to_string())), odd }
+        let list = Json::texts(texts);
+        Got { value: Some(Cow::Owned(list)), odd }
     }
 
     /// [`Self::json_list`] of the texts that `each` finds.
     pub(crate) fn json_texts(self, each: impl Fn(Self) -> Text<'a>) -> Text<'a> {
-        self.json_list(|element| each(element).map(|text| Some(Value::from(text.into_owned()))))
+        self.json_list(|element| each(element).map(|text| Some(Some(text))))
     }
 
     /// Any field's value as a person would read it. Never odd: a field may be of any type.
     pub(crate) fn readable(self) -> Option<Cow<'a, str>> {
         match self.value().value? {
-            Value::String(text) => Some(Cow::Borrowed(text)),
-            Value::Array(elements) => {
-                let texts = elements.iter().filter_map(|element| Self::Is(element).readable());
-                let list = Value::Array(texts.map(|text| Value::from(text.into_owned())).collect());
-                Some(Cow::Owned(list.to_string()))
+            Json::Text(text) => Some(Cow::Borrowed(text)),
+            Json::List(elements) => {
+                let texts = elements.iter().filter_map(|element| Self::Is(*element).readable());
+                Some(Cow::Owned(Json::texts(texts.map(Some))))
             }
-            object @ Value::Object(_) => {
+            object @ Json::Object(_) => {
                 if self.at("type").text().value.is_some_and(|kind| kind == "doc") {
                     return self.prose().value;
                 }
@@ -66,15 +69,17 @@ impl<'a> Node<'a> {
                 let mut texts = name.map(Self::text);
                 texts
                     .find_map(|text| text.value.filter(|_| !text.odd))
-                    .or_else(|| Some(Cow::Owned(object.to_string())))
+                    .or_else(|| Some(Cow::Owned(object.text())))
             }
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => {
-                Some(Cow::Owned(other.to_string()))
+            other @ (Json::Null | Json::Bool(_) | Json::Number(_)) => {
+                Some(Cow::Owned(other.text()))
             }
         }
     }
 }
+
 /// Any field's value as a person would read it, as `custom_fields.value_text` has it; null is `None`.
 pub fn readable(value: &Value) -> Option<String> {
-    Some(Node::Is(value).readable()?.into_owned()).filter(|_| !value.is_null())
+    let arena = Arena::new();
+    Node::Is(Json::of(value, &arena)).readable().map(Cow::into_owned)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, BooleanBuilder, Int64Builder, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 
 use crate::column::{Cell, Mapped, Shape, Take, TakeText};
@@ -45,7 +46,9 @@ impl TextWriter {
 
     pub(crate) fn finish(&mut self, full: &mut bool) -> ArrayRef {
         *full |= std::mem::take(&mut self.full);
-        Arc::new(self.builder.finish())
+        // The next rows are probably as many: a builder that need not grow need not copy.
+        let next = StringBuilder::with_capacity(ArrayBuilder::len(&self.builder), self.bytes());
+        Arc::new(std::mem::replace(&mut self.builder, next).finish())
     }
 }
 

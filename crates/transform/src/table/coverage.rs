@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use jira::time::Instant;
-use serde_json::Value;
 
 use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
+use crate::json::Json;
 use crate::node::{Got, Node, Text, count};
 use crate::order::{oldest_first, once_each};
 use crate::sla;
@@ -108,7 +108,7 @@ impl Mapped for Coverage {
         let history = issue.at("changelog");
         let links = issue.at("_remote_links");
         let part = |name: &str, count: &dyn Fn() -> Facts<'a>| match issue.at("_parts").at(name) {
-            Node::Absent | Node::Is(Value::Null) => count(),
+            Node::Absent | Node::Is(Json::Null) => count(),
             noted => Facts::noted(noted),
         };
         vec![Row {
@@ -156,7 +156,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Jira shows a metric that the account may not read, but not its cycles.
-    fn of_sla(issue: &Issue<'a>) -> Self {
+    fn of_sla(issue: &'a Issue<'a>) -> Self {
         let metrics = sla::metrics(issue).filter(|(_, metric)| metric.is_set());
         let metrics: Vec<_> = metrics.collect();
         let have = metrics.iter().filter(|(_, metric)| sla::is_fetched(*metric)).count();
@@ -173,8 +173,8 @@ impl<'a> Facts<'a> {
         let states: Vec<_> = states.flatten().collect();
         let of = |state| count(states.iter().filter(|s| **s == state).count());
         let total = match listed {
-            Node::Is(Value::Array(_)) => Got::some(count(states.len())),
-            Node::Absent | Node::Is(Value::Null) => Got::NONE,
+            Node::Is(Json::List(_)) => Got::some(count(states.len())),
+            Node::Absent | Node::Is(Json::Null) => Got::NONE,
             Node::Is(_) | Node::Odd => Got::ODD,
         };
         let missing = [State::Pending, State::Failed, State::TooLarge].map(|s| (of(s), s.as_str()));
@@ -201,8 +201,8 @@ impl<'a> Facts<'a> {
 fn have<'a>(list: Node<'a>, rows: fn(Node<'a>, &mut u64) -> Vec<Node<'a>>) -> Got<i64> {
     match list {
         // Elements that are lost here are counted by the table they belong to.
-        Node::Is(Value::Array(_)) => Got::some(count(rows(list, &mut 0).len())),
-        Node::Absent | Node::Is(Value::Null) => Got::some(0),
+        Node::Is(Json::List(_)) => Got::some(count(rows(list, &mut 0).len())),
+        Node::Absent | Node::Is(Json::Null) => Got::some(0),
         Node::Is(_) | Node::Odd => Got::ODD,
     }
 }

@@ -35,7 +35,7 @@ impl Shape for CustomFields {
             r.value.readable().into()
         }),
         C::text("value_json", "The value as Jira gave it, as JSON.", |r| {
-            r.value.value().map(|value| Cow::Owned(value.to_string()))
+            r.value.value().map(|value| Cow::Owned(value.text()))
         }),
     ];
 }
@@ -43,10 +43,10 @@ impl Shape for CustomFields {
 impl Mapped for CustomFields {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
         let said = |(_, value): &(&str, Node<'a>)| {
-            let empty = value.value().value.is_some_and(|v| v.as_array().is_some_and(Vec::is_empty));
+            let empty = value.value().value.is_some_and(|v| v.as_list().is_some_and(<[_]>::is_empty));
             value.is_set() && !empty && !sla::is_refused(*value)
         };
-        let fields = issue.custom_fields().into_iter().filter(said);
+        let fields = issue.custom_fields().iter().copied().filter(said);
         fields.map(|(field, value)| Row { issue, field, value }).collect()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::column::{Column, Mapped, Shape, known};
 use crate::field::role::Role;
+use crate::field::text::Element;
 use crate::issue::Issue;
+use crate::json::Json;
 use crate::node::{Got, Node, Text, count};
 use crate::sla;
 
@@ -26,7 +26,7 @@ impl Shape for Issues {
         }),
         C::text("summary", "The issue's title.", |i| i.fields.at("summary").text()),
         C::text("description", "The description as plain text.", |i| match i.fields.at("description") {
-            Node::Is(Value::Null) => known(""),
+            Node::Is(Json::Null) => known(""),
             description => description.prose(),
         }),
         C::text("issue_type", "Name of the issue type.", |i| i.name("issuetype")),
@@ -206,11 +206,9 @@ impl<'a> Issue<'a> {
     }
 }
 
-fn address(person: Node<'_>) -> Got<Option<Value>> {
+fn address<'a>(person: Node<'a>) -> Got<Option<Element<'a>>> {
     match person.email() {
-        Got { value, odd: false } => {
-            Got::some(Some(value.map_or(Value::Null, |email| Value::from(email.into_owned()))))
-        }
+        Got { value, odd: false } => Got::some(Some(value)),
         Got { odd: true, .. } => Got::ODD,
     }
 }

@@ -7,13 +7,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
+use crate::json::Json;
 use crate::node::{Got, Node, Text};
 use crate::order::once_each;
-use crate::adf::{MediaRef, media};
+use crate::adf::{MediaRef, media_of};
 
 pub(super) struct MediaLinks;
 
@@ -53,7 +52,7 @@ impl Mapped for MediaLinks {
         let names = Names::of(issue, &mut lost);
         let mut rows = Vec::new();
         let mut add = |comment, document: Node<'a>| {
-            let shown = document.value().value.map(media).unwrap_or_default();
+            let shown = document.value().value.map(media_of).unwrap_or_default();
             rows.extend(shown.into_iter().map(|media| {
                 let attachment = names.attachment(&media);
                 Row { issue, comment, media, attachment }
@@ -78,10 +77,10 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(issue: &Issue<'a>, lost: &mut u64) -> Self {
         let mut by_media = HashMap::new();
-        if let Node::Is(Value::Object(claims)) = issue.at("_attachments") {
+        if let Node::Is(Json::Object(claims)) = issue.at("_attachments") {
             for (id, claim) in claims {
-                if let Some(media) = claim.get("media_id").and_then(Value::as_str) {
-                    let id = Some(id.as_str());
+                if let Some(media) = claim.get("media_id").and_then(Json::as_str) {
+                    let id = Some(*id);
                     by_media.entry(media).and_modify(|only| *only = None).or_insert(id);
                 }
             }

@@ -9,7 +9,7 @@ use super::gone::gone;
 use super::story::ticket;
 use super::{objects, rows};
 
-fn anything() -> impl Strategy<Value = Value> {
+pub(crate) fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -47,7 +47,7 @@ fn anything() -> impl Strategy<Value = Value> {
 }
 
 /// Every place of the JSON but the identity.
-fn places(value: &Value, at: &str, places: &mut Vec<String>) {
+pub(crate) fn places(value: &Value, at: &str, places: &mut Vec<String>) {
     if at != "/id" && at != "/key" && !at.is_empty() {
         places.push(at.to_owned());
     }

@@ -19,6 +19,7 @@ mod gone;
 mod coverage;
 mod dimensions;
 mod arbitrary;
+mod lean;
 mod real;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use transform::{Catalogue, RowBuilders, Rows, Snapshot, Table, issue_ids};
 
 use super::{map, oddities, site};
 
-fn fixtures() -> Option<PathBuf> {
+pub(crate) fn fixtures() -> Option<PathBuf> {
     let folder = std::env::var_os("JIRALAKE_TESTDATA").map(|at| PathBuf::from(at).join("fixtures"));
     if folder.is_none() {
         eprintln!("skipped: JIRALAKE_TESTDATA is not set");
@@ -76,7 +76,7 @@ fn public_issues_give_as_many_rows_as_their_json_has() {
 }
 
 /// Every object with `id`, `key` and `fields` in a JSON file or in the lines of one.
-fn issues_of(path: &Path) -> Vec<Value> {
+pub(crate) fn issues_of(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     let mut found = Vec::new();
@@ -93,7 +93,7 @@ fn collect(value: Value, found: &mut Vec<Value>) {
     }
 }
 
-fn files(folder: &Path, all: &mut Vec<PathBuf>) {
+pub(crate) fn files(folder: &Path, all: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { files(&path, all) } else { all.push(path) }

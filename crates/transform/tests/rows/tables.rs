@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use transform::{RowBuilders, Rows, Snapshot, StoredFile, Table, Unreadable, issue_ids};
+use transform::{Arena, RowBuilders, Rows, Snapshot, StoredFile, Table, Unreadable, issue_ids};
 
 use super::{column, issue, map, objects, oddities, rows, rows_with, site, snapshot};
 
@@ -290,7 +290,7 @@ fn a_snapshot_tells_what_its_writer_knew() {
     assert_eq!(iso(full.synced_at()).as_deref(), Some("2026-02-03T10:52:03.123Z"));
     assert_eq!(iso(full.deleted_at()).as_deref(), Some("2026-02-04T00:00:00.000Z"));
     assert_eq!(iso(full.updated()).as_deref(), Some("2026-02-03T11:06:52.829Z"));
-    assert_eq!(full.status_category(), Some("done"));
+    assert_eq!(full.view(&Arena::new()).status_category(), Some("done"));
     assert_eq!(full.parts(), Some(&json!({"comments": {"complete": true}})));
     let bare = snapshot(&json!({"id": "1", "key": "X-1", "_parts": 5}));
     assert_eq!((bare.synced_at(), bare.deleted_at(), bare.parts()), (None, None, None));

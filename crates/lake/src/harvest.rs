@@ -1,0 +1,203 @@
+//! One pass over the raw folder: every snapshot is read once, and its rows wait in a [`Pile`] until
+//! all files are known, for only then is known which of two files of an issue counts.
+//!
+//! Promises: the same entries as [`Survey::of`] finds, and the same rows as [`MonthRows::read`]
+//! makes of them.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::error::ArrowError;
+use jira::id::{IssueId, IssueKey};
+use jira::time::{Instant, Month};
+use transform::{Arena, Oddities, RowBuilders, Table, View, Wanted};
+
+use crate::cores;
+use crate::error::Error;
+use crate::mapping::Mapping;
+use crate::month::MonthRows;
+use crate::pile::Pile;
+use crate::raw::{Raw, chain};
+use crate::rebuild::{Phase, Progress};
+use crate::scan::Entry;
+use crate::splice::Sorted;
+use crate::survey::Survey;
+
+/// Files that a thread reads into one batch of rows.
+const FILES_AT_ONCE: usize = 128;
+
+/// Text of that many bytes is a batch, however few files it came from.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// An arena or buffer that one large snapshot blew up is not kept.
+const KEPT_BYTES: usize = 4 * 1024 * 1024;
+
+/// All of a raw folder, read.
+pub(crate) struct Harvest {
+    pub(crate) survey: Survey,
+    /// Odd values of all files, those of which there is a newer one included.
+    pub(crate) oddities: Oddities,
+    pile: Pile,
+}
+
+/// What one thread works with.
+struct Hand<'m> {
+    builders: RowBuilders,
+    wanted: Wanted<'m>,
+    arena: Arena,
+    bytes: Vec<u8>,
+    /// Whose rows are in the builders.
+    issues: Vec<(IssueId, Month)>,
+}
+
+/// What came of some files.
+#[derive(Default)]
+struct Sheaf {
+    /// Each an entry, or unreadable with the reason.
+    files: Vec<Result<Entry, (String, String)>>,
+    oddities: Oddities,
+}
+
+impl Harvest {
+    /// Reads every file.
+    pub(crate) fn of(
+        (raw, mapping): (&Raw, &Mapping),
+        pile: Pile,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Self, Error> {
+        let mut files = raw.files()?;
+        // Issues of neighbouring keys are mostly of one month.
+        files.sort_by_cached_key(|file| order(file));
+        let (total, done) = (files.len() as u64, AtomicU64::new(0));
+        let pieces = files.chunks(FILES_AT_ONCE).collect::<Vec<_>>();
+        let reap = |hand: &mut Hand<'_>, piece: &[String]| {
+            let sheaf = hand.reap(raw, piece, &pile);
+            let length = piece.len() as u64;
+            let done = done.fetch_add(length, Ordering::Relaxed) + length;
+            progress(Progress { phase: Phase::Survey, done, total });
+            sheaf
+        };
+        let sheaves = cores::map_with(pieces, cores::count(), (|| Hand::of(mapping), reap));
+        let (mut looked, mut oddities) = (Vec::with_capacity(files.len()), Oddities::default());
+        for sheaf in sheaves {
+            let sheaf = sheaf?;
+            looked.extend(sheaf.files);
+            oddities.absorb(&sheaf.oddities);
+        }
+        Ok(Self { survey: Survey::among(looked.into_iter()), oddities, pile })
+    }
+
+    /// Takes the rows of a month out. Those of issues that have several files are read again, each
+    /// from the file that counts.
+    pub(crate) fn take(
+        &self,
+        month: &Month,
+        entries: &[Entry],
+        (raw, mapping, now): (&Raw, &Mapping, Instant),
+    ) -> Result<MonthRows, Error> {
+        let repeated = &self.survey.repeated;
+        let again = entries.iter().filter(|entry| repeated.contains(&entry.id)).cloned();
+        let again = again.collect::<Vec<_>>();
+        let mut rows = MonthRows::read(raw, mapping, &again, now)?;
+        let is_live = |entry: &&Entry| entry.deleted_at.is_none() && !repeated.contains(&entry.id);
+        rows.issues += entries.iter().filter(is_live).count() as u64;
+        let of_tables = cores::map(Table::ALL.to_vec(), cores::count(), |table| {
+            let failed = |source| Error::Rows { table: table.name(), source };
+            let batches = self.pile.take(month, table).map_err(failed)?;
+            let mut sorted = Sorted::of(batches).map_err(failed)?;
+            sorted.remove(repeated);
+            Ok((table, sorted))
+        });
+        for of_table in of_tables {
+            let (table, sorted) = of_table?;
+            rows.tables.entry(table).or_default().add(sorted);
+        }
+        Ok(rows)
+    }
+}
+
+impl<'m> Hand<'m> {
+    fn of(mapping: &'m Mapping) -> Self {
+        Self {
+            builders: mapping.builders(),
+            wanted: Wanted::by(&mapping.fields),
+            arena: Arena::new(),
+            bytes: Vec::new(),
+            issues: Vec::new(),
+        }
+    }
+
+    fn reap(&mut self, raw: &Raw, files: &[String], pile: &Pile) -> Result<Sheaf, Error> {
+        let mut sheaf = Sheaf::default();
+        for file in files {
+            let entry = self.read(raw, file)?;
+            if let Ok(entry) = &entry {
+                self.issues.push((entry.id, entry.month.clone()));
+            }
+            sheaf.files.push(entry.map_err(|reason| (file.clone(), reason)));
+            if self.builders.bytes() > BATCH_BYTES {
+                self.flush(pile, &mut sheaf.oddities)?;
+            }
+        }
+        self.flush(pile, &mut sheaf.oddities)?;
+        Ok(sheaf)
+    }
+
+    /// Puts the rows of one file into the builders; the inner error is why it is no snapshot.
+    fn read(&mut self, raw: &Raw, file: &str) -> Result<Result<Entry, String>, Error> {
+        match raw.read_into(file, &mut self.bytes) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Err("it went away".to_owned())),
+            Err(Error::Unreadable { reason, .. }) => return Ok(Err(reason)),
+            Err(error) => return Ok(Err(chain(&error))),
+        }
+        let entry = match View::read(&self.bytes, file, &self.wanted, &self.arena) {
+            Ok(snapshot) => {
+                let files = raw.stored_files(snapshot.key())?;
+                self.builders.append_view(&snapshot, &files);
+                Ok(Entry::of(&snapshot))
+            }
+            Err(error) => Err(chain(&error)),
+        };
+        self.arena.clear();
+        if self.arena.bytes() > KEPT_BYTES {
+            self.arena = Arena::new();
+        }
+        if self.bytes.capacity() > KEPT_BYTES {
+            self.bytes = Vec::new();
+        }
+        Ok(entry)
+    }
+
+    /// Hands the rows over, each month's by itself.
+    fn flush(&mut self, pile: &Pile, oddities: &mut Oddities) -> Result<(), Error> {
+        let issues = std::mem::take(&mut self.issues);
+        let failed = |table| move |source: ArrowError| Error::Rows { table, source };
+        let rows = self.builders.finish().map_err(failed("a table"))?;
+        oddities.absorb(&rows.oddities);
+        let months = issues.iter().map(|(_, month)| month).collect::<BTreeSet<_>>();
+        for (table, batch) in rows.batches().filter(|(_, batch)| batch.num_rows() > 0) {
+            let failed = failed(table.name());
+            if let (Some(month), 1) = (months.first(), months.len()) {
+                pile.put(month, table, batch.clone()).map_err(failed)?;
+                continue;
+            }
+            let all = Sorted::of(vec![batch.clone()]).map_err(failed)?;
+            for month in &months {
+                let of_month = issues.iter().filter(|(_, of)| of == *month).map(|(id, _)| *id);
+                let mut sorted = all.clone();
+                sorted.retain(&of_month.collect());
+                if let Some(batch) = sorted.all().map_err(failed)? {
+                    pile.put(month, table, batch).map_err(failed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// By project and number; other names by themselves.
+fn order(file: &str) -> (String, u64) {
+    let key = file.strip_suffix(".json").and_then(|key| key.parse::<IssueKey>().ok());
+    key.map_or_else(|| (file.to_owned(), 0), |key| (key.project().to_owned(), key.number()))
+}

@@ -1,0 +1,161 @@
+//! Rows that wait until all rows of their month are there: in memory up to a bound, and what comes
+//! after that in a temporary file.
+//!
+//! Promises: memory holds no more than the bound and the month that is taken out; the file has no
+//! name, so that nothing is left of it when the process ends, however it ends.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use jira::time::Month;
+use transform::Table;
+
+/// See the module.
+pub(crate) struct Pile {
+    /// Bytes that may stay in memory.
+    bound: usize,
+    /// Where the file is made, when there is need of it.
+    folder: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Bytes that are in memory.
+    held: usize,
+    file: Option<File>,
+    months: BTreeMap<Month, BTreeMap<Table, Vec<Rows>>>,
+}
+
+enum Rows {
+    Here(RecordBatch),
+    /// In the file, as an Arrow stream.
+    There {
+        at: u64,
+        length: u64,
+    },
+}
+
+impl Pile {
+    /// An empty one.
+    pub(crate) fn new(bound: usize, folder: PathBuf) -> Self {
+        Self { bound, folder, inner: Mutex::default() }
+    }
+
+    /// Adds rows of some issues of a month. An issue's rows come together.
+    pub(crate) fn put(
+        &self,
+        month: &Month,
+        table: Table,
+        batch: RecordBatch,
+    ) -> Result<(), ArrowError> {
+        let bytes = batch.get_array_memory_size();
+        let rows = if self.has_room(bytes) {
+            Rows::Here(batch)
+        } else {
+            let stream = to_stream(&batch)?;
+            drop(batch);
+            let mut inner = self.lock();
+            let file = match inner.file.take() {
+                Some(file) => file,
+                None => tempfile::tempfile_in(&self.folder)?,
+            };
+            let file = inner.file.insert(file);
+            let at = file.seek(SeekFrom::End(0))?;
+            file.write_all(&stream)?;
+            Rows::There { at, length: stream.len() as u64 }
+        };
+        let mut inner = self.lock();
+        inner.months.entry(month.clone()).or_default().entry(table).or_default().push(rows);
+        Ok(())
+    }
+
+    /// Takes the rows of one table of a month out.
+    pub(crate) fn take(&self, month: &Month, table: Table) -> Result<Vec<RecordBatch>, ArrowError> {
+        let rows = self.lock().months.get_mut(month).and_then(|tables| tables.remove(&table));
+        let mut batches = Vec::new();
+        for rows in rows.unwrap_or_default() {
+            match rows {
+                Rows::Here(batch) => batches.push(batch),
+                Rows::There { at, length } => {
+                    let stream = self.read(at, length)?;
+                    let reader = StreamReader::try_new(Cursor::new(stream), None)?;
+                    batches.append(&mut reader.collect::<Result<Vec<_>, _>>()?);
+                }
+            }
+        }
+        Ok(batches)
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        let mut inner = self.lock();
+        let fits = inner.held + bytes <= self.bound;
+        if fits {
+            inner.held += bytes;
+        }
+        fits
+    }
+
+    fn read(&self, at: u64, length: u64) -> Result<Vec<u8>, ArrowError> {
+        let mut inner = self.lock();
+        let mut stream = Vec::new();
+        if let Some(file) = &mut inner.file {
+            file.seek(SeekFrom::Start(at))?;
+            file.take(length).read_to_end(&mut stream)?;
+        }
+        Ok(stream)
+    }
+
+    /// A panic elsewhere ends the rebuild; what is here is whole all the same.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn to_stream(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    writer.write(batch)?;
+    writer.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::splice::tests::{batch, rows};
+
+    #[test]
+    fn rows_come_back_as_they_were_put_in_from_memory_and_from_the_file() {
+        let month = |text: &str| text.parse::<Month>().unwrap();
+        let put = [
+            ("2026-01", Table::Issues, vec![("1", 1), ("2", 2)]),
+            ("2026-01", Table::Issues, vec![("3", 3)]),
+            ("2026-01", Table::Comments, vec![("3", 4)]),
+            ("2026-02", Table::Issues, vec![("4", 5)]),
+            ("2026-01", Table::Issues, vec![("5", 6)]),
+        ];
+        for bound in [0, 1, batch(&[("1", 1)]).get_array_memory_size() + 1, usize::MAX] {
+            let folder = tempfile::tempdir().unwrap();
+            let pile = Pile::new(bound, folder.path().to_owned());
+            for (of, table, rows) in &put {
+                pile.put(&month(of), *table, batch(rows)).unwrap();
+            }
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            let take = |of: &str, table| {
+                let batches = pile.take(&month(of), table).unwrap();
+                batches.iter().flat_map(rows).map(|(_, n)| n).collect::<Vec<_>>()
+            };
+            assert_eq!(take("2026-01", Table::Issues), [1, 2, 3, 6]);
+            assert_eq!(take("2026-01", Table::Issues), [0; 0]);
+            assert_eq!(take("2026-01", Table::Comments), [4]);
+            assert_eq!(take("2026-02", Table::Issues), [5]);
+            assert_eq!(take("2026-03", Table::Issues), [0; 0]);
+        }
+    }
+}

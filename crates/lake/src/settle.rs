@@ -1,0 +1,101 @@
+//! New files of a tree to their visible names: durable first, then named, children before `issues`.
+//!
+//! Promises: no name shows bytes that a crash could forget; the names of the children are durable
+//! before a name of `issues` changes; what a month has no more is gone afterwards. Files that are
+//! settled together wait for the disk together.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jira::time::Month;
+use transform::Table;
+
+use crate::cores;
+use crate::draft::Draft;
+use crate::durable::{self, Temp};
+use crate::error::{Error, disk};
+use crate::splice::Sorted;
+use crate::stage::write_file;
+use crate::tree::Inner;
+
+/// Syncs that wait for the disk at the same time: it does them together.
+const SYNCS: usize = 16;
+
+/// A file that is complete under a temporary name.
+pub(crate) struct Unsettled {
+    pub(crate) table: Table,
+    pub(crate) rows: u64,
+    month: Month,
+    path: PathBuf,
+    temp: Temp,
+    file: File,
+}
+
+impl Inner {
+    /// Writes the files of a table's month, which have no names yet.
+    pub(crate) fn write(
+        &self,
+        table: Table,
+        month: &Month,
+        rows: Sorted,
+    ) -> Result<Vec<Unsettled>, Error> {
+        let schema = table.schema(&self.mapping.fields);
+        let failed =
+            |source| Error::Encode { what: format!("{} of {month}", table.name()), source };
+        let mut draft = Draft::of_rows(rows, self.bounds);
+        let mut written = Vec::new();
+        for (part, pieces) in (0..).zip(draft.files(self.bounds.file)) {
+            let path = self.visible.part(table, month, part);
+            let (staged, _) = write_file(table, &mut draft, pieces, (&schema, &path))
+                .map_err(|broken| failed(broken.into_encode()))?;
+            let (month, rows) = (month.clone(), staged.rows.unsigned_abs());
+            let (temp, file) = (staged.temp, staged.file);
+            written.push(Unsettled { table, rows, month, path, temp, file });
+        }
+        Ok(written)
+    }
+
+    /// Makes files durable and gives them their names; others of these tables and months go.
+    pub(crate) fn settle(&self, files: Vec<Unsettled>) -> Result<Vec<PathBuf>, Error> {
+        let synced = cores::map(files, SYNCS, |unsettled| {
+            let synced = unsettled.file.sync_all().map_err(disk("write", &unsettled.path));
+            synced.map(|()| unsettled)
+        });
+        let (issues, children): (Vec<_>, Vec<_>) = synced
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .partition(|unsettled| unsettled.table == Table::Issues);
+        let mut paths = Vec::new();
+        for files in [children, issues] {
+            paths.append(&mut self.name(files)?);
+        }
+        Ok(paths)
+    }
+
+    fn name(&self, mut files: Vec<Unsettled>) -> Result<Vec<PathBuf>, Error> {
+        // As commits do: rather in two files for a moment than in none.
+        files.sort_by_key(|unsettled| unsettled.path.exists());
+        let places = files.iter().map(|unsettled| (unsettled.table, unsettled.month.clone()));
+        let places = places.collect::<BTreeSet<_>>();
+        let mut paths = BTreeSet::new();
+        for Unsettled { path, temp, .. } in files {
+            temp.rename(&path).map_err(disk("write", &path))?;
+            paths.insert(path);
+        }
+        let folders = paths.iter().filter_map(|path| path.parent()).collect::<BTreeSet<_>>();
+        let synced = cores::map(folders.into_iter().collect(), SYNCS, |folder: &Path| {
+            durable::sync_folder(folder).map_err(disk("sync the folder", folder))
+        });
+        synced.into_iter().collect::<Result<(), _>>()?;
+        for (table, month) in &places {
+            for path in self.parts(*table, month)? {
+                if !paths.contains(&path) {
+                    self.visible.remove(&path).map_err(disk("remove", &path))?;
+                }
+            }
+        }
+        Ok(paths.into_iter().collect())
+    }
+}
