@@ -69,7 +69,7 @@ impl Month {
             seed: 7,
             since,
             until,
-            target_bytes: 20_000,
+            target_bytes: 45_000,
             ..Options::default()
         };
         let generator = Generator::new(options);
