@@ -69,7 +69,7 @@ impl Month {
             seed: 7,
             since,
             until,
-            target_bytes: 20_000,
+            target_bytes: 45_000,
             ..Options::default()
         };
         let generator = Generator::new(options);
@@ -241,7 +241,7 @@ fn processor() -> Duration {
 }
 
 /// Prints median and spread; answers the median in milliseconds.
-fn tell(what: &str, took: &mut Vec<Duration>) -> f64 {
+fn tell(what: &str, took: &mut [Duration]) -> f64 {
     took.sort();
     let at = |hundredth: usize| took[(took.len() - 1) * hundredth / 100].as_secs_f64() * 1e3;
     println!(

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jira::id::{IssueId, Subject};
+use jira::id::IssueId;
 use jira::time::{Instant, Month};
 use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
 use transform::{Arena, Json, Snapshot, Table, View};
@@ -30,9 +30,6 @@ use crate::shelf::Shelf;
 use crate::stage::{Base, Effort, Job, Staged};
 use crate::steps::Step;
 use crate::views;
-
-/// A commit's threads mostly wait for fsyncs, so there may be more of them than cores.
-const THREADS: usize = 8;
 
 /// Commits that are numbered at once.
 const NUMBERS: u32 = 64;
@@ -149,12 +146,12 @@ impl Lake {
     async fn batch(&self, changes: Vec<Arc<Snapshot>>) -> Result<Batch, Error> {
         let changes = changes.into_iter().map(|snapshot| (snapshot.id(), snapshot));
         let changes = changes.collect::<BTreeMap<_, _>>();
-        let mut left = BTreeSet::new();
-        for (id, snapshot) in &changes {
-            let known = self.inner.ledger.issue(&Subject::Id(*id)).await;
-            let known = known.map_err(asked("find an issue"))?;
-            left.extend(known.map(|known| known.month).filter(|m| *m != snapshot.month()));
-        }
+        let ids = changes.keys().copied().collect::<Vec<_>>();
+        let known = self.inner.ledger.months_of(&ids).await.map_err(asked("find issues"))?;
+        let is_left = |(id, month): &(IssueId, Month)| {
+            changes.get(id).is_some_and(|snapshot| snapshot.month() != *month)
+        };
+        let left = known.into_iter().filter(is_left).map(|(_, month)| month).collect();
         Ok(Batch { changes, left, now: self.inner.clock.now() })
     }
 
@@ -311,7 +308,7 @@ impl Inner {
 
     /// Does jobs side by side. After a failure nothing of them stays in the store.
     pub(crate) fn stage(&self, jobs: Vec<Job>, id: CommitId) -> Result<Outcome, Error> {
-        let done = cores::map(jobs, THREADS, |job| {
+        let done = cores::map(jobs, cores::count(), |job| {
             let place = (job.table, job.month.clone());
             self.store.stage(job, id).map(|staged| (place, staged))
         });

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -14,15 +15,38 @@ use jira::id::IssueId;
 
 use crate::decode::Unfit;
 use crate::divide::{Bounds, Span, Straddles, divide};
+use crate::patch::{Touch, compare, only_ids};
 use crate::source::Source;
 use crate::splice::Sorted;
 
 /// A row group of the next files.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Piece {
     pub(crate) span: Span,
-    /// The file and its row group that it is a copy of; `None`: it is made of rows.
-    pub(crate) copy_of: Option<(usize, usize)>,
+    pub(crate) origin: Origin,
+}
+
+/// What a row group is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// Rows.
+    Rows,
+    /// A copy of a file's row group, by their places.
+    Copy(Place),
+    /// The same with other values in some columns.
+    Patch(Place, Arc<Patch>),
+}
+
+/// A file and its row group.
+pub(crate) type Place = (usize, usize);
+
+/// Other values in some columns of a row group.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    /// Their places in the schema.
+    pub(crate) columns: Vec<usize>,
+    /// The rows of the issues that have them.
+    pub(crate) coming: Sorted,
 }
 
 /// The row groups of a table's month in the order of their issues.
@@ -71,22 +95,30 @@ impl Draft {
             }
             let coming = new.within(span);
             rest.remove(&coming.issues());
-            let mut rows = draft.read(piece, schema)?;
-            let mut old = rows.clone();
-            old.retain(changed);
-            if old.same_rows(&coming).map_err(Halt::Rows)? {
-                draft.pieces.push(piece);
-                continue;
+            let Some(place) = piece.place() else { continue };
+            match draft.touch((place, span), schema, changed, &coming)? {
+                Touch::Nothing => {
+                    draft.pieces.push(piece);
+                    continue;
+                }
+                Touch::Columns(columns) => {
+                    let patch = Arc::new(Patch { columns, coming });
+                    draft.pieces.push(Piece { span, origin: Origin::Patch(place, patch) });
+                }
+                Touch::Rows => {
+                    let mut rows = draft.read(&piece, schema)?;
+                    rows.remove(changed);
+                    rows.add(coming);
+                    draft.put(rows);
+                }
             }
             is_changed = true;
-            rows.remove(changed);
-            rows.add(coming);
-            draft.put(rows);
         }
         if !is_changed && rest.is_empty() {
             return Ok(None);
         }
         draft.put(rest);
+        draft.open_others(schema)?;
         draft.settle(schema, bounds)?;
         Ok(Some(draft))
     }
@@ -107,7 +139,7 @@ impl Draft {
             let groups = file.groups.iter().enumerate();
             pieces.extend(groups.map(|(number, group)| Piece {
                 span: group.span,
-                copy_of: Some((source, number)),
+                origin: Origin::Copy((source, number)),
             }));
         }
         pieces.sort_by_key(|piece| piece.span.first);
@@ -124,15 +156,49 @@ impl Draft {
         self.rows.add(rows);
     }
 
-    fn read(&mut self, piece: Piece, schema: &SchemaRef) -> Result<Sorted, Halt> {
-        let Some((file, group)) = piece.copy_of else { return Ok(Sorted::default()) };
+    /// All rows of a row group that is there.
+    fn read(&mut self, piece: &Piece, schema: &SchemaRef) -> Result<Sorted, Halt> {
+        let Some((file, group)) = piece.place() else { return Ok(Sorted::default()) };
         let Some(source) = self.sources.get_mut(file) else { return Ok(Sorted::default()) };
         let rows =
             source.group(group).and_then(|bytes| source.footer.decode(group, &bytes, schema));
-        let rows = rows.map_err(Halt::Unfit)?;
-        // What the file says of its row groups decides where an issue is looked for.
-        let found = Span::over(&rows.spans());
-        if found == Some(piece.span) { Ok(rows) } else { Err(Halt::Unfit(Unfit::Changed)) }
+        let mut rows = rows.map_err(Halt::Unfit)?;
+        expect(&rows, piece.span)?;
+        if let Origin::Patch(_, patch) = &piece.origin {
+            rows.remove(&patch.coming.issues());
+            rows.add(patch.coming.clone());
+        }
+        Ok(rows)
+    }
+
+    /// What a change does to a row group.
+    fn touch(
+        &mut self,
+        ((file, group), span): (Place, Span),
+        schema: &SchemaRef,
+        changed: &BTreeSet<IssueId>,
+        coming: &Sorted,
+    ) -> Result<Touch, Halt> {
+        let Some(source) = self.sources.get_mut(file) else { return Ok(Touch::Rows) };
+        let bytes = source.group(group).map_err(Halt::Unfit)?;
+        let footer = &source.footer;
+        let ids = footer.decode(group, &bytes, &only_ids()).map_err(Halt::Unfit)?;
+        expect(&ids, span)?;
+        compare((footer, group, &bytes), schema, (&ids, changed), coming)
+    }
+
+    /// Opens the row groups of files that have other columns than files have now: those cannot be
+    /// copied.
+    fn open_others(&mut self, schema: &SchemaRef) -> Result<(), Halt> {
+        let others = self.sources.iter().map(|source| !source.has_columns_of(schema));
+        let others = others.collect::<Vec<_>>();
+        for place in (0..self.pieces.len()).rev() {
+            let file = self.pieces.get(place).and_then(Piece::place).map(|(file, _)| file);
+            if file.is_some_and(|file| others.get(file).copied().unwrap_or_default()) {
+                self.open(place..place + 1, schema)?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts pieces that have to stand together into one, opening those that are closed.
@@ -149,7 +215,7 @@ impl Draft {
         let mut settled = Vec::new();
         for group in groups.into_iter().rev() {
             match self.pieces.get(group.clone()).unwrap_or_default() {
-                [piece] => settled.push(*piece),
+                [piece] => settled.push(piece.clone()),
                 pieces => {
                     let spans = pieces.iter().map(|piece| piece.span).collect::<Vec<_>>();
                     settled.extend(Span::over(&spans).map(open));
@@ -166,9 +232,9 @@ impl Draft {
     /// Replaces the closed ones of some pieces by their issues, at the end of the list.
     fn open(&mut self, places: Range<usize>, schema: &SchemaRef) -> Result<(), Halt> {
         for place in places.rev() {
-            let Some(piece) = self.pieces.get(place).copied() else { continue };
-            if piece.copy_of.is_some() {
-                let rows = self.read(piece, schema)?;
+            let Some(piece) = self.pieces.get(place).cloned() else { continue };
+            if piece.place().is_some() {
+                let rows = self.read(&piece, schema)?;
                 self.pieces.remove(place);
                 self.put(rows);
             }
@@ -179,5 +245,21 @@ impl Draft {
 
 /// Issues whose rows are at hand.
 fn open(span: Span) -> Piece {
-    Piece { span, copy_of: None }
+    Piece { span, origin: Origin::Rows }
+}
+
+/// What a file says of its row groups decides where an issue is looked for, so it has to be true.
+fn expect(rows: &Sorted, span: Span) -> Result<(), Halt> {
+    let found = Span::over(&rows.spans());
+    if found == Some(span) { Ok(()) } else { Err(Halt::Unfit(Unfit::Changed)) }
+}
+
+impl Piece {
+    /// The row group that is there.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match &self.origin {
+            Origin::Rows => None,
+            Origin::Copy(place) | Origin::Patch(place, _) => Some(*place),
+        }
+    }
 }

@@ -16,13 +16,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 
@@ -99,6 +102,12 @@ impl Encoder {
     }
 }
 
+impl Encoded {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.iter().map(|column| column.close().bytes_written).sum()
+    }
+}
+
 impl Writer {
     /// Puts an encoded row group behind those that are there.
     pub(crate) fn append(
@@ -120,31 +129,38 @@ impl Writer {
     /// Copies a row group that was proved.
     pub(crate) fn copy(
         &mut self,
-        (footer, number): (&Footer, usize),
-        bytes: &Placed,
+        (footer, number, bytes): (&Footer, usize, &Placed),
         group: Group,
     ) -> Result<(), ParquetError> {
-        let metadata = footer.metadata();
-        let columns = metadata.row_group(number).columns();
-        let indexes = metadata.column_index().and_then(|index| index.get(number));
-        let pages = metadata.offset_index().and_then(|index| index.get(number));
         let mut writer = self.inner.next_row_group()?;
-        for (place, column) in columns.iter().enumerate() {
-            let index = indexes.and_then(|indexes| indexes.get(place)).cloned();
-            writer.append_column(
-                bytes,
-                ColumnCloseResult {
-                    bytes_written: column.compressed_size().unsigned_abs(),
-                    rows_written: metadata.row_group(number).num_rows().unsigned_abs(),
-                    metadata: column.clone(),
-                    bloom_filter: None, // none are written
-                    column_index: index.filter(|index| *index != ColumnIndexMetaData::NONE),
-                    offset_index: pages.and_then(|pages| pages.get(place)).cloned(),
-                },
-            )?;
+        for place in 0..footer.metadata().row_group(number).num_columns() {
+            writer.append_column(bytes, described(footer, number, place)?)?;
         }
         writer.close()?;
         self.note(Some(group));
+        Ok(())
+    }
+
+    /// Copies a row group that was proved, but for some columns that were encoded anew.
+    pub(crate) fn patch(
+        &mut self,
+        (footer, number, bytes): (&Footer, usize, &Placed),
+        (encoded, places): (Encoded, &[usize]),
+        span: Span,
+    ) -> Result<(), ParquetError> {
+        self.sum(Mode::Group(crc32fast::Hasher::new()))?;
+        let mut writer = self.inner.next_row_group()?;
+        let mut encoded = encoded.0.into_iter();
+        for place in 0..footer.metadata().row_group(number).num_columns() {
+            let column = if places.contains(&place) { encoded.next() } else { None };
+            match column {
+                Some(column) => column.append_to_row_group(&mut writer)?,
+                None => writer.append_column(bytes, described(footer, number, place)?)?,
+            }
+        }
+        writer.close()?;
+        let crc = self.sum(Mode::Nothing)?.unwrap_or_default();
+        self.note(Some(Group { span, crc }));
         Ok(())
     }
 
@@ -181,6 +197,65 @@ impl Writer {
             Mode::Nothing | Mode::End(..) => Ok(None),
         }
     }
+}
+
+/// What a footer says of a column of a row group, as if it had been encoded a moment ago.
+fn described(
+    footer: &Footer,
+    number: usize,
+    place: usize,
+) -> Result<ColumnCloseResult, ParquetError> {
+    let metadata = footer.metadata();
+    let group = metadata.row_group(number);
+    let indexes = metadata.column_index().and_then(|index| index.get(number));
+    let index = indexes.and_then(|indexes| indexes.get(place)).cloned();
+    let pages = metadata.offset_index().and_then(|index| index.get(number));
+    let column = group.column(place);
+    let mut metadata = column.clone().into_builder();
+    if let Some(statistics) = as_written(column) {
+        metadata = metadata.set_statistics(statistics);
+    }
+    Ok(ColumnCloseResult {
+        bytes_written: column.compressed_size().unsigned_abs(),
+        rows_written: group.num_rows().unsigned_abs(),
+        metadata: metadata.build()?,
+        bloom_filter: None, // none are written
+        column_index: index.filter(|index| *index != ColumnIndexMetaData::NONE),
+        offset_index: pages.and_then(|pages| pages.get(place)).cloned(),
+    })
+}
+
+/// The encoder gives the smallest and largest of signed numbers twice, the second time for readers
+/// of old. Reading forgets that.
+fn as_written(column: &ColumnChunkMetaData) -> Option<Statistics> {
+    let statistics = column.statistics()?.clone();
+    if !column.column_descr().sort_order().is_signed() {
+        return Some(statistics);
+    }
+    Some(match statistics {
+        Statistics::Int32(values) => values.with_backwards_compatible_min_max(true).into(),
+        Statistics::Int64(values) => values.with_backwards_compatible_min_max(true).into(),
+        Statistics::Float(values) => values.with_backwards_compatible_min_max(true).into(),
+        Statistics::Double(values) => values.with_backwards_compatible_min_max(true).into(),
+        // No table has columns of other signed types.
+        other @ (Statistics::Boolean(_)
+        | Statistics::ByteArray(_)
+        | Statistics::FixedLenByteArray(_)
+        | Statistics::Int96(_)) => other,
+    })
+}
+
+/// Encodes some columns of a row group as if all were encoded.
+pub(crate) fn encode_columns(
+    rows: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<Encoded, ParquetError> {
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(Vec::new())?)
+        .with_skip_arrow_metadata(true);
+    let writer = ArrowWriter::try_new_with_options(io::sink(), Arc::clone(schema), options)?;
+    let (_, factory) = writer.into_serialized_writer()?;
+    Encoder { factory, schema: Arc::clone(schema) }.encode(rows)
 }
 
 /// Writes the rows beside `target`, under a temporary name, durably; each batch is a row group.
@@ -283,5 +358,50 @@ impl Write for Summing {
     /// The writer's own buffer ends here; this one is flushed once, at the end.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field};
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A row group that is copied says of itself what it said when it was encoded, also when that
+    /// was read from a file meanwhile.
+    #[test]
+    fn what_a_footer_says_does_not_change_by_being_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("issue_id", DataType::Utf8, false),
+            Field::new("n", DataType::Int64, true),
+            Field::new("is", DataType::Boolean, true),
+            Field::new("no", DataType::Utf8, true),
+            Field::new("none", DataType::Int64, true),
+        ]));
+        let columns = vec![
+            Arc::new(StringArray::from(vec!["9", "9", "10"])) as ArrayRef,
+            Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])) as ArrayRef,
+            Arc::new(BooleanArray::from(vec![true, false, true])) as ArrayRef,
+            Arc::new(StringArray::from(vec![None::<&str>; 3])) as ArrayRef,
+            Arc::new(Int64Array::from(vec![None; 3])) as ArrayRef,
+        ];
+        let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let first = encode([Ok(rows)], &schema, Vec::new(), &dir.path().join("x")).unwrap();
+        let bytes = Bytes::from(std::fs::read(first.temp.path()).unwrap());
+        let read = Footer::read(&bytes, bytes.len() as u64).unwrap();
+        let whole = crate::source::tests::placed(&bytes);
+        for footer in [&first.footer, &read] {
+            let (mut writer, _) = begin(&schema, Vec::new(), &dir.path().join("y")).unwrap();
+            let group = footer.groups.as_ref().unwrap()[0];
+            writer.copy((footer, 0, &whole), group).unwrap();
+            let copy = writer.finish().unwrap();
+            let copied = std::fs::read(copy.temp.path()).unwrap();
+            let again = Footer::read(&copied.into(), copy.bytes.unsigned_abs()).unwrap();
+            assert_eq!(format!("{:#?}", again.metadata()), format!("{:#?}", read.metadata()));
+            assert_eq!(copy.sha256, first.sha256);
+        }
     }
 }

@@ -26,6 +26,8 @@ mod sealed;
 mod footer;
 mod footers;
 mod source;
+mod constant;
+mod patch;
 mod draft;
 mod numbers;
 

@@ -95,7 +95,9 @@ impl Lake {
             let (folder, fields) = (layout.store.clone(), Arc::clone(&mapping.fields));
             durable::create_folder(&folder).map_err(disk("create the folder", &folder))?;
             let (footers, bounds) = (Arc::default(), Bounds::default());
-            let store = Store { folder, fields, steps: steps.clone(), footers, bounds };
+            let schemas = Table::ALL.iter().map(|table| (*table, table.schema(&fields)));
+            let schemas = Arc::new(schemas.collect());
+            let store = Store { folder, fields, steps: steps.clone(), footers, bounds, schemas };
             let (visible, writing) = (layout.visible(), Mutex::default());
             let odd_values = AtomicU64::new(0);
             let inner = Inner {

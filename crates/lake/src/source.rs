@@ -6,13 +6,15 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -74,6 +76,14 @@ impl Source {
         Ok(Self { file, footer, groups })
     }
 
+    /// Whether its columns are those of a schema: only then can they be copied.
+    pub(crate) fn has_columns_of(&self, schema: &SchemaRef) -> bool {
+        let ours = self.footer.reader.schema().fields().iter();
+        let ours = ours.map(|field| (field.name(), field.data_type(), field.is_nullable()));
+        let wanted = schema.fields().iter();
+        ours.eq(wanted.map(|field| (field.name(), field.data_type(), field.is_nullable())))
+    }
+
     /// Reads a row group and proves it.
     pub(crate) fn group(&mut self, number: usize) -> Result<Placed, Unfit> {
         let range = self.footer.range(number).ok_or(Unfit::Changed)?;
@@ -94,9 +104,26 @@ impl Footer {
         bytes: &Placed,
         schema: &SchemaRef,
     ) -> Result<Sorted, Unfit> {
+        let batches = self.batches(number, bytes, (schema, None))?;
+        Sorted::of(batches).map_err(Unfit::Damaged)
+    }
+
+    /// Some rows of a row group, or all, in `schema`.
+    pub(crate) fn batches(
+        &self,
+        number: usize,
+        bytes: &Placed,
+        (schema, rows): (&SchemaRef, Option<Vec<Range<usize>>>),
+    ) -> Result<Vec<RecordBatch>, Unfit> {
         fits(self.reader.schema(), schema)?;
-        let reader =
+        let mut reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), self.reader.clone());
+        if let Some(rows) = rows {
+            let all = self.metadata().row_group(number).num_rows();
+            let all = usize::try_from(all).map_err(|_| Unfit::Changed)?;
+            let selection = RowSelection::from_consecutive_ranges(rows.into_iter(), all);
+            reader = reader.with_row_selection(selection);
+        }
         let wanted = schema.fields().iter().map(|field| field.name().as_str());
         let columns = ProjectionMask::columns(reader.parquet_schema(), wanted);
         let reader = reader
@@ -105,8 +132,7 @@ impl Footer {
             .with_batch_size(BATCH_ROWS)
             .build();
         let batches = reader.map_err(Unfit::Torn)?;
-        let batches = batches.map(|batch| conform(&batch.map_err(Unfit::Damaged)?, schema));
-        Sorted::of(batches.collect::<Result<Vec<_>, Unfit>>()?).map_err(Unfit::Damaged)
+        batches.map(|batch| conform(&batch.map_err(Unfit::Damaged)?, schema)).collect()
     }
 }
 
@@ -182,4 +208,14 @@ impl Placed {
 
 fn outside() -> ParquetError {
     ParquetError::EOF("outside the row group".to_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A whole file.
+    pub(crate) fn placed(bytes: &Bytes) -> Placed {
+        Placed { start: 0, bytes: bytes.clone() }
+    }
 }

@@ -2,9 +2,11 @@
 //! result over in the order of the numeric issue id, each issue's rows in their own order.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
+use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use jira::id::IssueId;
 
@@ -119,7 +121,37 @@ impl Sorted {
         })
     }
 
-    /// All rows as one batch.
+    /// Each issue with its number of rows.
+    pub(crate) fn lengths(&self) -> Vec<(IssueId, usize)> {
+        let by_issue = self.runs.chunk_by(|one, next| one.issue == next.issue);
+        let lengths = by_issue
+            .filter_map(|runs| Some((runs.first()?.issue, runs.iter().map(|run| run.rows).sum())));
+        lengths.collect()
+    }
+
+    /// Where the rows of some issues are among all rows.
+    pub(crate) fn places(&self, issues: &BTreeSet<IssueId>) -> Vec<Range<usize>> {
+        let (mut places, mut start) = (Vec::new(), 0);
+        for run in &self.runs {
+            if issues.contains(&run.issue) {
+                places.push(start..start + run.rows);
+            }
+            start += run.rows;
+        }
+        places
+    }
+
+    /// The same rows with the columns of another schema, all of which are there.
+    pub(crate) fn project(&self, schema: &Schema) -> Result<Self, ArrowError> {
+        let project = |batch: &RecordBatch| {
+            let places = schema.fields().iter().map(|field| batch.schema().index_of(field.name()));
+            batch.project(&places.collect::<Result<Vec<_>, _>>()?)
+        };
+        let batches = self.batches.iter().map(project).collect::<Result<_, _>>()?;
+        Ok(Self { batches, runs: self.runs.clone() })
+    }
+
+    /// All rows as one batch; `None` when there are none.
     pub(crate) fn all(&self) -> Result<Option<RecordBatch>, ArrowError> {
         if self.is_empty() { Ok(None) } else { self.gather(&self.runs).map(Some) }
     }

@@ -4,7 +4,7 @@
 //! A current file that is not what was recorded is never taken for empty: the answer is then
 //! [`Staged::Unfit`], and the month has to be made from the raw snapshots.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,13 @@ use transform::{FieldMap, Table};
 use crate::cores;
 use crate::decode::{Unfit, decode};
 use crate::divide::{Bounds, Span};
-use crate::draft::{Draft, Halt};
+use crate::draft::{Draft, Halt, Origin, Piece};
 use crate::durable;
-use crate::encode::{self, about, begin};
+use crate::encode::{self, about, begin, encode_columns};
 use crate::error::{Error, disk};
 use crate::footers::Footers;
 use crate::numbers::number;
+use crate::patch::{project, values};
 use crate::sealed::Recorded;
 use crate::source::Source;
 use crate::splice::Sorted;
@@ -108,9 +109,17 @@ pub(crate) struct Store {
     pub(crate) steps: Steps,
     pub(crate) footers: Arc<Footers>,
     pub(crate) bounds: Bounds,
+    /// The schemas of all tables: making them takes longer than reading an issue.
+    pub(crate) schemas: Arc<BTreeMap<Table, SchemaRef>>,
 }
 
 impl Store {
+    /// The schema of a table.
+    fn schema(&self, table: Table) -> SchemaRef {
+        let known = self.schemas.get(&table).map(Arc::clone);
+        known.unwrap_or_else(|| table.schema(&self.fields))
+    }
+
     /// Does one job.
     pub(crate) fn stage(&self, job: Job, commit: CommitId) -> Result<Staged, Error> {
         match self.draft(&job) {
@@ -189,7 +198,7 @@ impl Store {
             Base::Current(files) => {
                 let sources = files.iter().map(|file| self.open(file));
                 let sources = sources.collect::<Result<Vec<_>, _>>().map_err(Halt::Unfit)?;
-                let schema = job.table.schema(&self.fields);
+                let schema = self.schema(job.table);
                 Draft::of_change((sources, &schema), &job.gone, &job.new, self.bounds)
             }
         }
@@ -209,7 +218,7 @@ impl Store {
     fn write(&self, job: &Job, mut draft: Draft, commit: CommitId) -> Result<Files, Stop> {
         let current: &[CatalogFile] =
             if let Base::Current(files) = &job.base { files } else { &[] };
-        let schema = job.table.schema(&self.fields);
+        let schema = self.schema(job.table);
         let mut planned = Vec::new();
         for pieces in draft.files(self.bounds.file) {
             let spans = draft.pieces.get(pieces.clone()).unwrap_or_default().iter();
@@ -288,6 +297,15 @@ impl Broken {
     }
 }
 
+impl From<Halt> for Broken {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Unfit(unfit) => Self::Unfit(unfit),
+            Halt::Rows(source) => Self::Encode(source.into()),
+        }
+    }
+}
+
 impl From<ParquetError> for Broken {
     fn from(source: ParquetError) -> Self {
         Self::Encode(source)
@@ -302,10 +320,14 @@ pub(crate) fn recorded(file: &CatalogFile) -> Recorded<'_> {
 /// The source of which these pieces are all, in order: it stays as it is.
 fn stays(draft: &Draft, pieces: &Range<usize>) -> Option<usize> {
     let pieces = draft.pieces.get(pieces.clone())?;
-    let (source, _) = pieces.first()?.copy_of?;
+    let copied = |piece: &Piece| match piece.origin {
+        Origin::Copy(place) => Some(place),
+        Origin::Rows | Origin::Patch(..) => None,
+    };
+    let (source, _) = copied(pieces.first()?)?;
     let all = draft.sources.get(source)?.groups.len();
     let copies = (0..all).map(|group| Some((source, group)));
-    pieces.iter().map(|piece| piece.copy_of).eq(copies).then_some(source)
+    pieces.iter().map(copied).eq(copies).then_some(source)
 }
 
 /// Writes pieces of a draft beside `target`, with what the file says about itself: the table and
@@ -320,9 +342,9 @@ pub(crate) fn write_file(
     let (mut writer, encoder) = begin(schema, about, target)?;
     let mut effort = Effort::default();
     for piece in draft.pieces.get(pieces).unwrap_or_default() {
-        let Some((file, number)) = piece.copy_of else {
+        let before = writer.bytes();
+        let Some((file, number)) = piece.place() else {
             let rows = draft.rows.between(piece.span).map_err(ParquetError::from)?;
-            let before = writer.bytes();
             writer.append(encoder.encode(&rows)?, Some(piece.span))?;
             effort.encoded += 1;
             effort.encoded_bytes += writer.bytes() - before;
@@ -330,9 +352,20 @@ pub(crate) fn write_file(
         };
         let Some(source) = draft.sources.get_mut(file) else { continue };
         let bytes = source.group(number).map_err(Broken::Unfit)?;
-        let Some(group) = source.groups.get(number).copied() else { continue };
-        effort.copied_bytes += bytes.length();
-        writer.copy((&source.footer, number), &bytes, group)?;
+        let from = (source.footer.as_ref(), number, &bytes);
+        if let Origin::Patch(_, patch) = &piece.origin {
+            let columns = project(schema, &patch.columns);
+            let rows = values(from, &columns, &patch.coming).map_err(Broken::from)?;
+            let Some(rows) = rows else { continue };
+            let encoded = encode_columns(&rows, &columns)?;
+            effort.encoded += 1;
+            effort.encoded_bytes += encoded.bytes();
+            writer.patch(from, (encoded, &patch.columns), piece.span)?;
+        } else {
+            let Some(group) = source.groups.get(number).copied() else { continue };
+            effort.copied_bytes += bytes.length();
+            writer.copy(from, group)?;
+        }
     }
     Ok((writer.finish()?, effort))
 }

@@ -8,11 +8,14 @@ use jira::id::{IssueId, IssueKey, Subject};
 use jira::time::{Instant, Month};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use crate::hint::{self, Hint};
 use crate::open::instant;
 use crate::{CommitId, Error, Ledger, Listed, Source};
+
+/// Issues in one question.
+const ISSUES_AT_ONCE: usize = 500;
 
 /// One issue, as of its last snapshot.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +110,28 @@ pub(crate) async fn known(
         };
     let Some(id) = id else { return Ok(subject.clone()) };
     Ok(Subject::Id(issue_id(id)?))
+}
+
+impl Ledger {
+    /// The months of those of the issues that are known.
+    pub async fn months_of(&self, issues: &[IssueId]) -> Result<Vec<(IssueId, Month)>, Error> {
+        let mut months = Vec::new();
+        for some in issues.chunks(ISSUES_AT_ONCE) {
+            let mut query =
+                QueryBuilder::<Sqlite>::new("SELECT id, month FROM issues WHERE id IN (");
+            let mut ids = query.separated(", ");
+            for issue in some {
+                ids.push_bind(issue.get());
+            }
+            query.push(")");
+            for row in query.build().fetch_all(&self.store.read).await? {
+                let month: &str = row.try_get("month")?;
+                let month = month.parse().map_err(|_| Error::unreadable("a month"))?;
+                months.push((issue_id(row.try_get("id")?)?, month));
+            }
+        }
+        Ok(months)
+    }
 }
 
 /// Writes issues; a key that one no longer has becomes an alias.

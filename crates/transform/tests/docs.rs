@@ -13,7 +13,8 @@ mod page {
     const INTRO: &str = "# Tables and columns
 
 One Parquet file per table and month. The month is the UTC month of the issue's creation, for every table; issues without
-a readable `created` are in `unknown`. Columns keep their order and types; new ones come at the end. Every column may be NULL
+a readable `created` are in `unknown`. A month of more issues than a file holds (4,096) has further files: `2026-02.parquet`,
+`2026-02.1.parquet`, … (hive: `data.parquet`, `data.1.parquet`, …), each issue in one of them. Columns keep their order and types; new ones come at the end. Every column may be NULL
 unless marked `!`. Timestamps are UTC with microseconds. Columns whose text is JSON hold valid JSON. A value of an unexpected
 type costs its own column and nothing else.
 

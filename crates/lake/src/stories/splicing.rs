@@ -198,6 +198,33 @@ async fn a_file_that_does_not_describe_its_row_groups_is_looked_into() {
     world.assert_holds(&lake, &issues).await;
 }
 
+#[tokio::test]
+async fn row_groups_with_other_columns_are_not_copied() {
+    let world = World::new(Style::Flat).await;
+    let mut lake = world.open().await;
+    let small = Bounds { row_group: 4, file: 16 };
+    bound(&mut lake, small);
+    let mut issues = issues(12);
+    put(&lake, &issues).await;
+    drop(lake);
+    // The operator asks for one more column: files from before do not have it.
+    let columns = [("answer".to_owned(), "customfield_10042".to_owned())].into();
+    let fields = Arc::new(transform::FieldMap::new(&columns, None).unwrap());
+    let mapping = crate::mapping::Mapping { fields: Arc::clone(&fields), ..mapping() };
+    let (ledger, clock) = (world.ledger.clone(), world.clock());
+    let mut lake = Lake::open(world.layout(), ledger, mapping, "test", clock).await.unwrap();
+    bound(&mut lake, small);
+    issues[5].summary = "edited".to_owned();
+    put(&lake, &issues[5..6]).await;
+    assert_eq!(lake.verify().await.unwrap(), []);
+    let path = stored(&world, "issues").await;
+    let rows = crate::decode::decode(&path, None, &Table::Issues.schema(&fields)).unwrap();
+    assert_eq!(rows.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 12);
+    let reader = ArrowReaderMetadata::load(&File::open(&path).unwrap(), ArrowReaderOptions::new());
+    assert!(reader.unwrap().schema().field_with_name("answer").is_ok());
+    world.assert_holds(&lake, &issues).await;
+}
+
 pub(super) fn bound(lake: &mut Lake, bounds: Bounds) {
     Arc::get_mut(&mut lake.inner).unwrap().store.bounds = bounds;
 }
