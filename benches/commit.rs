@@ -228,7 +228,7 @@ fn fsync() {
         file.sync_all().unwrap();
         began.elapsed()
     });
-    tell("fsync of a new file of 4 KiB, the disk's own", &mut took.collect());
+    tell("fsync of a new file of 4 KiB, the disk's own", &mut took.collect::<Vec<_>>());
 }
 
 /// Processor time of this process, its threads included.
@@ -241,7 +241,7 @@ fn processor() -> Duration {
 }
 
 /// Prints median and spread; answers the median in milliseconds.
-fn tell(what: &str, took: &mut Vec<Duration>) -> f64 {
+fn tell(what: &str, took: &mut [Duration]) -> f64 {
     took.sort();
     let at = |hundredth: usize| took[(took.len() - 1) * hundredth / 100].as_secs_f64() * 1e3;
     println!(

@@ -128,7 +128,8 @@ impl Draft {
         let spans = self.pieces.iter().map(|piece| piece.span).collect::<Vec<_>>();
         // Row groups lie within files, so no border runs through one. Were the bound for files below
         // the one for row groups, one file would have to do.
-        divide(&spans, bound).unwrap_or_else(|Straddles(_)| vec![0..spans.len()])
+        divide(&spans, bound)
+            .unwrap_or_else(|Straddles(_)| std::iter::once(0..spans.len()).collect())
     }
 
     /// Every row group that is there, in the order of the issues.
