@@ -228,7 +228,7 @@ fn fsync() {
         file.sync_all().unwrap();
         began.elapsed()
     });
-    tell("fsync of a new file of 4 KiB, the disk's own", &mut took.collect());
+    tell("fsync of a new file of 4 KiB, the disk's own", &mut took.collect::<Vec<_>>());
 }
 
 /// Processor time of this process, its threads included.

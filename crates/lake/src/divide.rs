@@ -62,7 +62,7 @@ impl Span {
 pub(crate) fn divide(spans: &[Span], bound: usize) -> Result<Vec<Range<usize>>, Straddles> {
     let mut together = Vec::new();
     // What is still to be divided, the first at the end.
-    let mut open: Vec<_> = std::iter::once(0..spans.len()).collect();
+    let mut open = std::iter::once(0..spans.len()).collect::<Vec<_>>();
     while let Some(range) = open.pop() {
         let part = spans.get(range.clone()).unwrap_or_default();
         let Some(all) = Span::over(part) else { continue };
