@@ -37,6 +37,10 @@ pub(crate) struct Transform {
     /// With --issue: the issue is gone; take its rows out and note it in deleted_issues
     #[arg(long, requires = "issue")]
     deleted: bool,
+    /// MiB of rows that are kept in memory beside the month in hand; others wait in a temporary file in
+    /// the output folder
+    #[arg(long, value_name = "MIB", default_value_t = 32)]
+    memory: usize,
     /// Say what would be read and written, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -59,6 +63,7 @@ impl Transform {
             of_the_lake: self.is_of_the_lake(common, &config.settings)?,
             layout: start::layout(&config.settings),
             attachments: self.attachments_dir.clone(),
+            memory: self.memory.saturating_mul(1024 * 1024),
             what: match issue.transpose()? {
                 None => What::All,
                 Some(key) if self.deleted => What::Gone(key),
@@ -138,6 +143,8 @@ struct Task<'a> {
     of_the_lake: bool,
     layout: Layout,
     attachments: Option<PathBuf>,
+    /// Bytes.
+    memory: usize,
     what: What,
 }
 
@@ -182,7 +189,10 @@ impl Task<'_> {
         let output = Output { folder: self.layout.parquet.clone(), style: self.layout.style };
         let tree = Tree::open(raw, output, mapping, NAME, Clock::system()).await?;
         let rebuilt = match &self.what {
-            What::All => tree.rebuild(shown_on(report::progress(0, "transform"))).await?,
+            What::All => {
+                let shown = shown_on(report::progress(0, "transform"));
+                tree.rebuild_within(self.memory, shown).await?
+            }
             What::One(key) => tree.redo(key).await?,
             What::Gone(key) => tree.bury(key).await?,
         };

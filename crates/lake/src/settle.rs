@@ -19,8 +19,9 @@ use crate::splice::Sorted;
 use crate::stage::write_file;
 use crate::tree::Inner;
 
-/// Syncs that wait for the disk at the same time: it does them together.
-const SYNCS: usize = 16;
+/// Syncs that wait for the disk at the same time: it does them together. Each is a thread, and each
+/// thread more is memory that the allocator keeps apart.
+const SYNCS: usize = 4;
 
 /// A file that is complete under a temporary name.
 pub(crate) struct Unsettled {

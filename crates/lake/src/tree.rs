@@ -43,7 +43,7 @@ use crate::views;
 const MONTHS_UNSETTLED: usize = 8;
 
 /// Rows that a rebuild keeps in memory unless it is told otherwise.
-const USUAL_MEMORY: usize = 64 * 1024 * 1024;
+const USUAL_MEMORY: usize = 32 * 1024 * 1024;
 
 /// A folder of tables. Locked until the last clone is dropped.
 #[derive(Clone)]

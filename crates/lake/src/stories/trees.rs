@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jira::time::Clock;
+use transform::Table;
 
 use super::world::{
     FEBRUARY, Issue, JANUARY, assert_rows, by_turns, deletion, mapping, names, visible_rows,
@@ -237,5 +238,38 @@ async fn a_month_over_the_bound_has_several_files_in_the_folder() {
     let tree = bounded(folders.open().await, 16);
     tree.rebuild(|_| {}).await.unwrap();
     assert_eq!(names(&folders.output("issues")), ["2026-01.parquet"]);
+    folders.assert_holds(&issues);
+}
+
+#[tokio::test]
+async fn rows_that_waited_in_the_file_are_the_same_as_those_that_waited_in_memory() {
+    let mut issues = (1..=300).map(|id| Issue::new(id, by_turns(id))).collect::<Vec<_>>();
+    let folders = Folders::new(Style::Flat, &issues);
+    // Keys that say nothing of the ids, an issue with an old file, and one that is no snapshot.
+    let mut moved = Issue::new(7, by_turns(7));
+    moved.key = "MOVED-1".to_owned();
+    folders.put(&moved);
+    durable::write(&folders.raw().join("TORN-1.json"), b"{\"id\": \"999\"").unwrap();
+    let tree = folders.open().await;
+    let mut seen = Vec::new();
+    for memory in [usize::MAX, 0, 100_000] {
+        let rebuilt = tree.rebuild_within(memory, |_| {}).await.unwrap();
+        assert_eq!((rebuilt.issues, rebuilt.superseded.len()), (300, 1));
+        assert_eq!(rebuilt.unreadable.len(), 1);
+        let mut bytes = Vec::new();
+        for table in Table::ALL {
+            for entry in durable::list(&folders.output(table.name())).unwrap() {
+                bytes.push((entry.path(), std::fs::read(entry.path()).unwrap()));
+            }
+        }
+        seen.push((rebuilt.rows, bytes));
+        assert_eq!(names(&folders.output("")).iter().filter(|n| n.ends_with("tmp")).count(), 0);
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]));
+    let superseded = tree.rebuild(|_| {}).await.unwrap().superseded;
+    let old = issues.iter_mut().find(|issue| issue.id == 7).unwrap();
+    if superseded[0] != "MOVED-1.json" {
+        *old = moved;
+    }
     folders.assert_holds(&issues);
 }
