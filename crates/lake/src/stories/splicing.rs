@@ -69,7 +69,8 @@ fn row_group(path: &Path, number: usize) -> (Vec<u8>, String) {
         ));
     }
     let (first, length) = group.columns().last().unwrap().byte_range();
-    let bytes = file[start as usize..(first + length) as usize].to_vec();
+    let at = |place: u64| usize::try_from(place).unwrap();
+    let bytes = file[at(start)..at(first + length)].to_vec();
     (bytes, said.join("\n"))
 }
 
