@@ -210,6 +210,29 @@ impl Ledger {
         next.map(instant).transpose()
     }
 
+    /// How many subjects of these sources could be leased now; counted up to `most`.
+    pub async fn due_of(&self, sources: &[Source], most: usize) -> Result<usize, Error> {
+        let now = self.store.clock.now().millis();
+        let mut due = 0_usize;
+        for source in sources {
+            let room = i64::try_from(most.saturating_sub(due)).unwrap_or(i64::MAX);
+            let of_source: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM (
+                     SELECT 1 FROM work
+                     WHERE state = 'due' AND priority = $1 AND due_at <= $2
+                         AND (lease_until IS NULL OR lease_until <= $2)
+                     LIMIT $3)",
+            )
+            .bind(source.priority())
+            .bind(now)
+            .bind(room)
+            .fetch_one(&self.store.read)
+            .await?;
+            due = due.saturating_add(unsigned(of_source)?);
+        }
+        Ok(due)
+    }
+
     /// How many subjects of a source wait or are leased.
     pub async fn work_of(&self, source: Source) -> Result<u64, Error> {
         let count: i64 =

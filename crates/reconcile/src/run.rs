@@ -159,9 +159,9 @@ impl Loop {
         if self.is_held() || self.ready.len() >= self.looker.limits.commit_issues {
             return;
         }
-        if self.free() > 0 {
-            let many = BULK.min(self.free_in_bulk().max(self.free()));
-            let leased = self.lease_of(&URGENT, many).await;
+        let most = self.most_urgent().await;
+        if most > 0 {
+            let leased = self.lease_of(&URGENT, most).await;
             self.begin(leased, self.free());
         }
         if self.free_for_bulk() > 0 {
@@ -187,6 +187,24 @@ impl Loop {
             let looker = self.looker.clone();
             self.looks.spawn(async move { (work.clone(), looker.look(work).await) });
         }
+    }
+
+    /// How much urgent work there is room for. What fits into the free places is looked at alone. More
+    /// than that is a burst, which waits for room among the bulk looks: alone, its issues would take
+    /// several requests each.
+    async fn most_urgent(&mut self) -> usize {
+        let free = self.free();
+        if free == 0 {
+            return 0;
+        }
+        let due = match self.looker.ledger.due_of(&URGENT, BULK).await {
+            Ok(due) => due,
+            Err(error) => {
+                self.hold_for_ledger(&error);
+                return 0;
+            }
+        };
+        if due <= free { due } else { self.free_in_bulk() }
     }
 
     async fn lease_of(&mut self, sources: &[Source], most: usize) -> Vec<Work> {
@@ -243,7 +261,7 @@ impl Loop {
     /// The sources for which there is room now: to wait for others would be to spin.
     fn wanted(&self) -> Vec<Source> {
         let mut wanted = Vec::new();
-        if self.free() > 0 {
+        if self.free() > 0 && self.free_in_bulk() > 0 {
             wanted.extend(URGENT);
         }
         if self.free_for_bulk() > 0 {

@@ -261,6 +261,35 @@ async fn damage(file: usize, at: usize, issue: usize) {
     world.assert_holds(&lake, &issues).await;
 }
 
+/// The row group is not touched by the change, its file is: copied unproved, the damage would be in
+/// the new file for good.
+#[tokio::test]
+async fn damage_in_a_row_group_that_a_change_copies_is_found_and_made_from_raw() {
+    for percent in [1, 50, 99] {
+        let world = World::new(Style::Flat).await;
+        let mut lake = world.open().await;
+        bound(&mut lake, Bounds { row_group: 4, file: 64 });
+        let mut issues = issues(40);
+        put(&lake, &issues).await;
+        let path = stored(&world, "issues").await;
+        let group = metadata(&path);
+        let group = group.row_group(0);
+        let (start, _) = group.column(0).byte_range();
+        let (last, length) = group.columns().last().unwrap().byte_range();
+        let at = start + percent * (last + length - start) / 100;
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[usize::try_from(at).unwrap()] ^= 4;
+        // In place, so that the visible name shows it too.
+        let mut there = File::options().write(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut there, &bytes).unwrap();
+        issues[39].summary = "edited".to_owned();
+        put(&lake, &issues[39..]).await;
+        assert_ne!(stored(&world, "issues").await, path);
+        assert_eq!(lake.verify().await.unwrap(), []);
+        world.assert_holds(&lake, &issues).await;
+    }
+}
+
 #[test]
 fn a_flipped_byte_anywhere_is_found_and_never_copied() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
