@@ -45,10 +45,10 @@ impl Default for Limits {
         Self {
             body_bytes: 25 * 1024 * 1024,
             body_wait: Duration::from_secs(20),
-            in_flight: 64,
+            in_flight: 512,
             buffer_bytes: 128 * 1024 * 1024,
             header_wait: Duration::from_secs(20),
-            connections: 512,
+            connections: 1024,
             stop_wait: Duration::from_secs(6),
         }
     }
