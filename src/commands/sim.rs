@@ -92,7 +92,7 @@ impl Site {
         let main = main.context("the simulator has no account")?;
         let service = service.context("the simulator has no service account")?;
         report::data(json!({
-            "url": sim.url(), "cloud_id": sim.cloud_id(),
+            "url": sim.url(), "media_url": sim.media_url(), "cloud_id": sim.cloud_id(),
             "email": main.email, "token": main.token,
             "sla_email": service.email, "sla_token": service.token,
         }))?;

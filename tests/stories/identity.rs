@@ -124,3 +124,23 @@ async fn of_a_project_that_is_not_kept_nothing_is_written() {
     assert!(world.table("issues").is_empty());
     world.stop_and_check_callers().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_is_found_by_a_key_that_it_lost_before_it_was_copied() {
+    let mut world = World::new().await;
+    let site = world.sim.site().clone();
+    world.stop().await;
+    let old = site.create(NewIssue::new("SUPPORT", "Moved long ago")).unwrap().key;
+    let new = site.move_to(&old, "OPS").unwrap();
+    world.start().await;
+    site.announce(&new).unwrap();
+    world.quiet().await;
+    for _ in 0..2 {
+        let run = world.command(&["sync", &old, "--json"]).output().await.unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        assert_eq!((&said["key"], &said["state"]), (&json!(new), &json!("up to date")));
+    }
+    let run = world.command(&["show", &old]).output().await.unwrap();
+    assert!(String::from_utf8_lossy(&run.stdout).contains(&new));
+    world.ends_well().await;
+}
