@@ -1,9 +1,11 @@
 //! `jiralake sync KEY…`: look at these issues now.
 
 use clap::Args;
+use jira::client::{Error, Fields, History, IssueQuery};
 use jira::id::Subject;
+use jira::pace::Priority;
 use jira::time::{Clock, Instant};
-use ledger::Source;
+use ledger::{IssueRecord, Source};
 use serde_json::json;
 
 use super::through::through;
@@ -45,7 +47,10 @@ impl Sync {
 
 async fn told(alone: &Alone, subject: &Subject, as_json: bool) -> anyhow::Result<Done> {
     let parked = alone.ledger.parked().await?;
-    let record = alone.ledger.issue(subject).await?;
+    let record = match alone.ledger.issue(subject).await? {
+        Some(record) => Some(record),
+        None => by_former_key(alone, subject).await?,
+    };
     let id = record.as_ref().map(|record| Subject::Id(record.id));
     let held = parked.iter().find(|p| p.subject == *subject || Some(&p.subject) == id.as_ref());
     let state = match (&record, held) {
@@ -68,6 +73,20 @@ async fn told(alone: &Alone, subject: &Subject, as_json: bool) -> anyhow::Result
         }
     }
     Ok(if held.is_some() { Done::Partly } else { Done::All })
+}
+
+/// The issue behind a key that it lost before it was copied: Jira still leads from one to the other.
+async fn by_former_key(alone: &Alone, subject: &Subject) -> anyhow::Result<Option<IssueRecord>> {
+    let Subject::Key(_) = subject else { return Ok(None) };
+    let query = IssueQuery { fields: Fields::These(Vec::new()), history: History::Leave };
+    let answer = match alone.jira.at(Priority::Person).issue(subject, query).await {
+        Ok(answer) => answer,
+        Err(Error::NotFound) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let id = answer.json.get("id").and_then(serde_json::Value::as_str);
+    let Some(id) = id.and_then(|id| id.parse().ok()) else { return Ok(None) };
+    Ok(alone.ledger.issue(&Subject::Id(id)).await?)
 }
 
 /// Keys or ids, parsed.

@@ -4,7 +4,6 @@
 //! the id; if the id has work of its own, the two become one.
 
 use jira::id::{IssueId, Subject};
-use jira::time::Instant;
 use sqlx::{Row, SqliteConnection};
 
 use crate::hint::{self, Hint};
@@ -62,26 +61,10 @@ impl Ledger {
             }
         };
         settle::rename(&mut tx, &key, &id).await?;
-        learn(&mut tx, &key, &id, now).await?;
         self.store.finish(tx).await?;
         self.store.wake();
         Ok(resolved)
     }
-}
-
-/// Jira leads from this key to the issue, so it is one of its keys: a former one, unless the commit
-/// of the look says that it is the one of today, and takes it out here.
-async fn learn(tx: &mut SqliteConnection, key: &str, id: &str, now: Instant) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO key_aliases (key, id, until) VALUES ($1, CAST($2 AS INTEGER), $3)
-         ON CONFLICT (key, id) DO NOTHING",
-    )
-    .bind(key)
-    .bind(id)
-    .bind(now.millis())
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 async fn rename(tx: &mut SqliteConnection, key: &str, id: &str) -> Result<(), Error> {
