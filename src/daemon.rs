@@ -290,16 +290,14 @@ impl Rounds {
         let pruning = prune(self.ledger.clone(), self.clock.clone(), keep);
         tokio::pin!(rounds);
         let why = tokio::select! {
-            broken = &mut rounds => { broken?; Ended::Stopped }
+            ended = &mut rounds => return ended.map(|()| Ended::Stopped),
             _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
             () = self.new_fields(&fields, &unknown) => Ended::NewFields,
             () = pruning => Ended::Stopped,
             () = jobs => Ended::Stopped,
         };
         end.send_replace(true);
-        if why == Ended::NewFields || *stop.borrow() {
-            rounds.await?;
-        }
+        rounds.await?;
         Ok(why)
     }
 

@@ -48,12 +48,25 @@ impl Rounds {
                 () = self.a_day() => {}
                 () = unknown.appeared() => {}
             }
+            if self.changed_at_last(now).await {
+                return self.look_again(unknown).await;
+            }
+            info!("the site's fields are what they were");
+            tokio::time::sleep(SOON).await;
+        }
+    }
+
+    /// Asks until there is an answer: an unknown field is told of once, so that a question that failed
+    /// must not be forgotten.
+    async fn changed_at_last(&self, now: &FieldMap) -> bool {
+        let mut failed = 0_u32;
+        loop {
             match self.changed(now).await {
-                Ok(true) => return self.look_again(unknown).await,
-                Ok(false) => info!("the site's fields are what they were"),
+                Ok(changed) => return changed,
                 Err(error) => warn!("the field catalogue is not refreshed: {error:#}"),
             }
-            tokio::time::sleep(SOON).await;
+            tokio::time::sleep(self.limits.back_off.after(failed, rand::random())).await;
+            failed = failed.saturating_add(1);
         }
     }
 
