@@ -62,6 +62,10 @@ pub struct Refreshed {
 /// Takes a person's word that these lists may be less than half of what they were: for the next
 /// pass, whichever process makes it.
 pub async fn may_shrink(ledger: &Ledger, dimensions: &[Dimension]) -> Result<(), Error> {
+    // Nothing said takes nothing back that was said before.
+    if dimensions.is_empty() {
+        return Ok(());
+    }
     let names: Vec<&str> = dimensions.iter().map(|dimension| dimension.name()).collect();
     Ok(ledger.set_cursor(MAY_SHRINK, &names.join(",")).await?)
 }
