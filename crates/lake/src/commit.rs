@@ -6,8 +6,8 @@
 //!   lake changed; the next start finishes the visible names. There is no third case.
 //! - All rows of an issue are in the month of the issue and in no other: an issue whose month
 //!   changed leaves the old one in the same commit.
-//! - A file that cannot be read whole is made from the raw snapshots, or the commit fails and
-//!   names the snapshot that stands in the way.
+//! - What a commit reads or copies of a file is proved; a file that is not what was recorded is made
+//!   from the raw snapshots, or the commit fails and names the snapshot that stands in the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

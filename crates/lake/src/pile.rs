@@ -105,10 +105,13 @@ impl Pile {
 
     fn read(&self, at: u64, length: u64) -> Result<Vec<u8>, ArrowError> {
         let mut inner = self.lock();
-        let mut stream = Vec::new();
+        let length =
+            usize::try_from(length).map_err(|_| ArrowError::MemoryError(length.to_string()))?;
+        let mut stream = vec![0; length];
         if let Some(file) = &mut inner.file {
             file.seek(SeekFrom::Start(at))?;
-            file.take(length).read_to_end(&mut stream)?;
+            // All of it: a stream that ends early would only be one of fewer rows.
+            file.read_exact(&mut stream)?;
         }
         Ok(stream)
     }
