@@ -58,6 +58,10 @@ pub enum Json<'a> {
 /// Among so few members, looking at one after the other is fastest.
 const FEW: usize = 16;
 
+/// How deep a value is followed. One that came through a parser has half as many levels; one that
+/// was made otherwise may have any number, and the stack has not.
+const MAX_LEVELS: usize = 256;
+
 /// A member of an object.
 pub type Member<'a> = (&'a str, Json<'a>);
 
@@ -108,19 +112,29 @@ impl Number {
 }
 
 impl<'a> Json<'a> {
-    /// The same as a value, whose texts are borrowed.
+    /// The same as a value, whose texts are borrowed. Lists and objects deeper than 256 levels
+    /// are empty.
     pub fn of(value: &'a Value, arena: &'a Arena) -> Self {
+        Self::within(MAX_LEVELS, value, arena)
+    }
+
+    fn within(levels: usize, value: &'a Value, arena: &'a Arena) -> Self {
+        let inner = levels.saturating_sub(1);
         match value {
             Value::Null => Self::Null,
             Value::Bool(flag) => Self::Bool(*flag),
             Value::Number(number) => Self::Number(Number::of(number)),
             Value::String(text) => Self::Text(text),
+            Value::Array(_) if levels == 0 => Self::List(&[]),
+            Value::Object(_) if levels == 0 => Self::Object(&[]),
             Value::Array(elements) => {
-                let elements = elements.iter().map(|element| Self::of(element, arena));
+                let elements = elements.iter().map(|element| Self::within(inner, element, arena));
                 Self::List(arena.0.alloc_slice_fill_iter(elements))
             }
             Value::Object(members) => {
-                let members = members.iter().map(|(name, value)| (&**name, Self::of(value, arena)));
+                let members = members
+                    .iter()
+                    .map(|(name, value)| (&**name, Self::within(inner, value, arena)));
                 Self::Object(arena.0.alloc_slice_fill_iter(members))
             }
         }
