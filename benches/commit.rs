@@ -32,6 +32,10 @@ use sim::generate::{Generator, Options, raw};
 use tempfile::TempDir;
 use transform::{FieldMap, Site, Snapshot};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Repetitions of a case.
 const ROUNDS: usize = 9;
 /// Commits in a repetition: processor time is told in hundredths of a second.

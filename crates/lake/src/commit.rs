@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use jira::id::IssueId;
 use jira::time::{Instant, Month};
-use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
+use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord, Placed};
 use transform::{Arena, Json, Snapshot, Table, View};
 
 use crate::attachments::listed;
 use crate::cores;
+use crate::digest::{self, digests as digests_of};
 use crate::error::{Error, asked};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Tables};
 use crate::open::{Inner, Lake, Writing, blocking};
 use crate::publish;
 use crate::raw::file_name;
@@ -66,6 +67,8 @@ pub(crate) struct Prepared {
     /// Files that stay, of the tables and months that have new ones.
     pub(crate) kept: Vec<CatalogFile>,
     pub(crate) emptied: Vec<(Table, Month)>,
+    /// Months whose rows were made of the raw snapshots, of issues that did not change too.
+    pub(crate) remade: BTreeSet<Month>,
     pub(crate) effort: Effort,
 }
 
@@ -75,9 +78,16 @@ type Outcome = (Prepared, Vec<Job>);
 /// The changed issues of one commit, and where their rows were.
 struct Batch {
     changes: BTreeMap<IssueId, Arc<Snapshot>>,
-    /// The month of each issue by the ledger, where that is not the month of its snapshot.
-    left: BTreeSet<Month>,
+    /// By the ledger.
+    placed: BTreeMap<IssueId, Placed>,
     now: Instant,
+}
+
+/// What a batch comes to.
+struct Work {
+    jobs: Vec<Job>,
+    /// For the ledger, what tells the new rows included.
+    records: Vec<IssueRecord>,
 }
 
 impl Lake {
@@ -147,12 +157,9 @@ impl Lake {
         let changes = changes.into_iter().map(|snapshot| (snapshot.id(), snapshot));
         let changes = changes.collect::<BTreeMap<_, _>>();
         let ids = changes.keys().copied().collect::<Vec<_>>();
-        let known = self.inner.ledger.months_of(&ids).await.map_err(asked("find issues"))?;
-        let is_left = |(id, month): &(IssueId, Month)| {
-            changes.get(id).is_some_and(|snapshot| snapshot.month() != *month)
-        };
-        let left = known.into_iter().filter(is_left).map(|(_, month)| month).collect();
-        Ok(Batch { changes, left, now: self.inner.clock.now() })
+        let placed = self.inner.ledger.placed(&ids).await.map_err(asked("find issues"))?;
+        let placed = placed.into_iter().map(|placed| (placed.id, placed)).collect();
+        Ok(Batch { changes, placed, now: self.inner.clock.now() })
     }
 
     /// Writes the files of a batch; answers them with the issues' records.
@@ -169,10 +176,9 @@ impl Lake {
         let changed = Arc::new(batch.changes.keys().copied().collect::<BTreeSet<_>>());
         let gone = Arc::clone(&changed);
         let (mut prepared, unfit, records) = blocking(move || {
-            let records = batch.records(&inner.mapping);
-            let jobs = inner.jobs(batch, &gone, current)?;
-            let (prepared, unfit) = inner.stage(jobs, id)?;
-            Ok((prepared, unfit, records))
+            let work = inner.work(&batch, &gone, current)?;
+            let (prepared, unfit) = inner.stage(work.jobs, id)?;
+            Ok((prepared, unfit, work.records))
         })
         .await?;
         if !unfit.is_empty() {
@@ -206,6 +212,7 @@ impl Lake {
             id,
             files: turn.files.clone(),
             dropped: turn.places.iter().cloned().collect(),
+            remade: prepared.remade.iter().cloned().collect(),
             issues,
             finished,
         };
@@ -245,13 +252,29 @@ impl Batch {
     /// The months that the issues are in or were in.
     fn months(&self) -> BTreeSet<Month> {
         let now = self.changes.values().map(|snapshot| snapshot.month());
-        now.chain(self.left.iter().cloned()).collect()
+        now.chain(self.placed.values().map(|placed| placed.month.clone())).collect()
     }
 
-    fn records(&self, mapping: &Mapping) -> Vec<IssueRecord> {
-        let record =
-            |snapshot: &Arc<Snapshot>| record(&snapshot.view(&Arena::new()), (mapping, self.now));
-        self.changes.values().map(record).collect()
+    /// The snapshots of a month.
+    fn of_month(&self, month: &Month) -> impl Iterator<Item = &Snapshot> {
+        let month = month.clone();
+        let snapshots = self.changes.values().map(Arc::as_ref);
+        snapshots.filter(move |snapshot| snapshot.month() == month)
+    }
+
+    /// The issues of a month that have these rows in a table already.
+    fn same(
+        &self,
+        table: Table,
+        month: &Month,
+        digests: &BTreeMap<IssueId, Vec<u8>>,
+    ) -> BTreeSet<IssueId> {
+        let is_same = |(issue, new): &(&IssueId, &Vec<u8>)| {
+            let placed = self.placed.get(issue).filter(|placed| placed.month == *month);
+            let old = placed.and_then(|placed| placed.digests.as_deref());
+            old.is_some_and(|old| digest::is_same(table, old, new))
+        };
+        digests.iter().filter(is_same).map(|(issue, _)| *issue).collect()
     }
 }
 
@@ -260,50 +283,63 @@ impl Prepared {
         self.files.extend(other.files);
         self.kept.extend(other.kept);
         self.emptied.extend(other.emptied);
+        self.remade.extend(other.remade);
         self.effort.add(other.effort);
     }
 }
 
 impl Inner {
     /// One job for each table of each month that the changed issues are in or were in.
-    fn jobs(
+    fn work(
         &self,
-        batch: Batch,
+        batch: &Batch,
         gone: &Arc<BTreeSet<IssueId>>,
         catalog: Vec<CatalogFile>,
-    ) -> Result<Vec<Job>, Error> {
-        let mut by_month: BTreeMap<Month, Vec<&Snapshot>> =
-            batch.left.into_iter().map(|month| (month, Vec::new())).collect();
-        for snapshot in batch.changes.values() {
-            by_month.entry(snapshot.month()).or_default().push(snapshot);
-        }
+    ) -> Result<Work, Error> {
         let mut current: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for file in catalog {
             current.entry((file.table.clone(), file.month.clone())).or_default().push(file);
         }
-        let mut jobs = Vec::new();
-        for (month, snapshots) in by_month {
-            let mut collector = self.mapping.collector(&self.raw);
-            for snapshot in snapshots {
-                collector.append(snapshot)?;
+        let (mut jobs, mut digests) = (Vec::new(), BTreeMap::new());
+        for month in batch.months() {
+            let mut rows = self.rows(batch.of_month(&month))?;
+            let issues = batch.of_month(&month).map(Snapshot::id).collect();
+            let mut of_month = digests_of(&issues, &rows, |table| self.store.schema(table));
+            for table in Table::ALL.iter().copied() {
+                let same = batch.same(table, &month, &of_month);
+                let place = (table.name().to_owned(), month.clone());
+                jobs.push(Job {
+                    table,
+                    month: month.clone(),
+                    base: Base::Current(current.remove(&place).unwrap_or_default()),
+                    gone: Arc::clone(gone),
+                    same,
+                    new: rows.remove(&table).unwrap_or_default(),
+                });
             }
-            let (mut rows, oddities) = collector.finish()?;
-            for (table, column, count) in oddities.iter() {
-                let table = table.name();
-                tracing::warn!(table, column, count, "odd values in {table}.{column}: {count}");
-                self.odd_values.fetch_add(count, Ordering::Relaxed);
-            }
-            jobs.extend(Table::ALL.iter().copied().map(|table| Job {
-                table,
-                month: month.clone(),
-                base: Base::Current(
-                    current.remove(&(table.name().to_owned(), month.clone())).unwrap_or_default(),
-                ),
-                gone: Arc::clone(gone),
-                new: rows.remove(&table).unwrap_or_default(),
-            }));
+            digests.append(&mut of_month);
         }
-        Ok(jobs)
+        let record = |snapshot: &Arc<Snapshot>| IssueRecord {
+            digests: digests.remove(&snapshot.id()),
+            ..record(&snapshot.view(&Arena::new()), (&self.mapping, batch.now))
+        };
+        let records = batch.changes.values().map(record).collect();
+        Ok(Work { jobs, records })
+    }
+
+    /// The rows of some snapshots.
+    fn rows<'a>(&self, snapshots: impl Iterator<Item = &'a Snapshot>) -> Result<Tables, Error> {
+        let mut collector = self.mapping.collector(&self.raw);
+        for snapshot in snapshots {
+            collector.append(snapshot)?;
+        }
+        let (rows, oddities) = collector.finish()?;
+        for (table, column, count) in oddities.iter() {
+            let table = table.name();
+            tracing::warn!(table, column, count, "odd values in {table}.{column}: {count}");
+            self.odd_values.fetch_add(count, Ordering::Relaxed);
+        }
+        Ok(rows)
     }
 
     /// Does jobs side by side. After a failure nothing of them stays in the store.
@@ -351,7 +387,7 @@ impl Inner {
     }
 }
 
-/// What the ledger keeps of an issue.
+/// What the ledger keeps of an issue, but for what tells its rows.
 pub(crate) fn record(snapshot: &View<'_>, (mapping, now): (&Mapping, Instant)) -> IssueRecord {
     IssueRecord {
         id: snapshot.id(),
@@ -368,6 +404,7 @@ pub(crate) fn record(snapshot: &View<'_>, (mapping, now): (&Mapping, Instant)) -
         deleted_at: snapshot.deleted_at(),
         raw_file: file_name(snapshot.key()),
         attachments: listed(snapshot),
+        digests: None,
     }
 }
 

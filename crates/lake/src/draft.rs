@@ -77,10 +77,10 @@ impl Draft {
     }
 
     /// The files that are there with the rows of `changed` replaced by `new`; `None` when that
-    /// changes nothing.
+    /// changes nothing. The row groups of issues that have the `same` rows are proved.
     pub(crate) fn of_change(
         (sources, schema): (Vec<Source>, &SchemaRef),
-        changed: &BTreeSet<IssueId>,
+        (changed, same): (&BTreeSet<IssueId>, &BTreeSet<IssueId>),
         new: &Sorted,
         bounds: Bounds,
     ) -> Result<Option<Self>, Halt> {
@@ -89,7 +89,12 @@ impl Draft {
         let mut is_changed = false;
         for piece in draft.closed()? {
             let span = piece.span;
-            if changed.range(span.first..=span.last).next().is_none() {
+            let span_has =
+                |issues: &BTreeSet<IssueId>| issues.range(span.first..=span.last).next().is_some();
+            if !span_has(changed) {
+                if span_has(same) {
+                    draft.prove(&piece)?;
+                }
                 draft.pieces.push(piece);
                 continue;
             }
@@ -154,6 +159,13 @@ impl Draft {
     fn put(&mut self, rows: Sorted) {
         self.pieces.extend(rows.spans().into_iter().map(open));
         self.rows.add(rows);
+    }
+
+    /// Reads a row group that is there, for nothing but its checksum.
+    fn prove(&mut self, piece: &Piece) -> Result<(), Halt> {
+        let Some((file, group)) = piece.place() else { return Ok(()) };
+        let Some(source) = self.sources.get_mut(file) else { return Ok(()) };
+        source.group(group).map(drop).map_err(Halt::Unfit)
     }
 
     /// All rows of a row group that is there.

@@ -28,6 +28,7 @@ mod footers;
 mod source;
 mod constant;
 mod patch;
+mod digest;
 mod draft;
 mod numbers;
 

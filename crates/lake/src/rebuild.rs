@@ -231,6 +231,7 @@ impl Inner {
                 rebuilt.add(&made);
                 made.lost.extend(task.lost);
                 records.append(&mut made.records);
+                prepared.remade.insert(month.clone());
                 self.make_month((month, task.current), made, &mut rebuilt, id)
             });
             match staged {
@@ -270,7 +271,8 @@ impl Inner {
             if !current.is_empty() || !rows.is_empty() {
                 let (month, gone) = (month.clone(), Arc::clone(&gone));
                 let base = Base::Rows(rows);
-                jobs.push(Job { table, month, base, gone, new: Default::default() });
+                let (same, new) = Default::default();
+                jobs.push(Job { table, month, base, gone, same, new });
             }
         }
         rebuilt.kept += kept.len() as u64;

@@ -43,11 +43,12 @@ impl Lake {
             for (month, records) in records {
                 tables.insert(month, inner.rows_from_raw(records, &changed)?);
             }
+            let remade = tables.keys().cloned().collect();
             let jobs = unfit.into_iter().map(|job| {
                 let rows = tables.get_mut(&job.month).and_then(|t| t.remove(&job.table));
                 Job { base: Base::Rows(rows.unwrap_or_default()), ..job }
             });
-            inner.stage(jobs.collect(), id).map(|(prepared, _)| prepared)
+            inner.stage(jobs.collect(), id).map(|(prepared, _)| Prepared { remade, ..prepared })
         })
         .await
     }

@@ -81,6 +81,15 @@ impl Sorted {
         by_issue.filter_map(|runs| runs.first()).map(|run| Span::one(run.issue)).collect()
     }
 
+    /// Where the rows of an issue are: consecutive rows of a batch, from the first one, so many.
+    pub(crate) fn of_issue(
+        &self,
+        issue: IssueId,
+    ) -> impl Iterator<Item = (&RecordBatch, usize, usize)> {
+        let runs = self.runs_within(Span::one(issue)).iter();
+        runs.filter_map(|run| Some((self.batches.get(run.batch)?, run.start, run.rows)))
+    }
+
     /// The rows of these issues alone. They share their memory with the others.
     pub(crate) fn within(&self, span: Span) -> Self {
         Self { batches: self.batches.clone(), runs: self.runs_within(span).to_vec() }

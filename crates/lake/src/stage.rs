@@ -50,6 +50,8 @@ pub(crate) struct Job {
     pub(crate) base: Base,
     /// Issues whose rows leave the base.
     pub(crate) gone: Arc<BTreeSet<IssueId>>,
+    /// Those of them whose rows in the current files are those that come in.
+    pub(crate) same: BTreeSet<IssueId>,
     /// Rows that come in.
     pub(crate) new: Sorted,
 }
@@ -115,7 +117,7 @@ pub(crate) struct Store {
 
 impl Store {
     /// The schema of a table.
-    fn schema(&self, table: Table) -> SchemaRef {
+    pub(crate) fn schema(&self, table: Table) -> SchemaRef {
         let known = self.schemas.get(&table).map(Arc::clone);
         known.unwrap_or_else(|| table.schema(&self.fields))
     }
@@ -199,7 +201,11 @@ impl Store {
                 let sources = files.iter().map(|file| self.open(file));
                 let sources = sources.collect::<Result<Vec<_>, _>>().map_err(Halt::Unfit)?;
                 let schema = self.schema(job.table);
-                Draft::of_change((sources, &schema), &job.gone, &job.new, self.bounds)
+                let changed = job.gone.difference(&job.same).copied().collect();
+                let mut new = job.new.clone();
+                new.remove(&job.same);
+                let issues = (&changed, &job.same);
+                Draft::of_change((sources, &schema), issues, &new, self.bounds)
             }
         }
     }

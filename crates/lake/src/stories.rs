@@ -3,6 +3,7 @@
 
 mod commits;
 mod crashes;
+mod digests;
 mod dimensions;
 mod parts;
 mod rebuilds;

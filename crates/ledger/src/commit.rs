@@ -23,6 +23,8 @@ pub struct Commit {
     pub files: Vec<CatalogFile>,
     /// Tables and months that have no rows any more.
     pub dropped: Vec<(String, Month)>,
+    /// Months in which the rows of other issues than these may have changed too.
+    pub remade: Vec<Month>,
     /// The issues whose rows were written.
     pub issues: Vec<IssueRecord>,
     /// The work that led here.
@@ -74,6 +76,7 @@ impl Ledger {
         let mut tx = self.store.begin().await?;
         write_log(&mut tx, &commit, now).await?;
         write_files(&mut tx, &commit).await?;
+        issue::forget_digests(&mut tx, &commit.remade).await?;
         issue::upsert(&mut tx, &commit.issues, commit.id).await?;
         attachment::list(&mut tx, &commit.issues, now).await?;
         // Only when all are written is it clear who holds a key now.

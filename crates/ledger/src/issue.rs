@@ -49,6 +49,19 @@ pub struct IssueRecord {
     /// The attachments that the snapshot lists; `None` when it does not say, and in a record that
     /// was read, see [`Ledger::attachments_of`].
     pub attachments: Option<Vec<Listed>>,
+    /// What tells the rows that were written, as the lake makes it; `None`: not known.
+    pub digests: Option<Vec<u8>>,
+}
+
+/// Where an issue's rows are, and what tells them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Identity.
+    pub id: IssueId,
+    /// The month that has its rows.
+    pub month: Month,
+    /// As in [`IssueRecord::digests`].
+    pub digests: Option<Vec<u8>>,
 }
 
 impl Ledger {
@@ -113,12 +126,12 @@ pub(crate) async fn known(
 }
 
 impl Ledger {
-    /// The months of those of the issues that are known.
-    pub async fn months_of(&self, issues: &[IssueId]) -> Result<Vec<(IssueId, Month)>, Error> {
-        let mut months = Vec::new();
+    /// Where the rows of those of the issues are that are known.
+    pub async fn placed(&self, issues: &[IssueId]) -> Result<Vec<Placed>, Error> {
+        let mut placed = Vec::new();
         for some in issues.chunks(ISSUES_AT_ONCE) {
             let mut query =
-                QueryBuilder::<Sqlite>::new("SELECT id, month FROM issues WHERE id IN (");
+                QueryBuilder::<Sqlite>::new("SELECT id, month, digests FROM issues WHERE id IN (");
             let mut ids = query.separated(", ");
             for issue in some {
                 ids.push_bind(issue.get());
@@ -126,12 +139,29 @@ impl Ledger {
             query.push(")");
             for row in query.build().fetch_all(&self.store.read).await? {
                 let month: &str = row.try_get("month")?;
-                let month = month.parse().map_err(|_| Error::unreadable("a month"))?;
-                months.push((issue_id(row.try_get("id")?)?, month));
+                placed.push(Placed {
+                    id: issue_id(row.try_get("id")?)?,
+                    month: month.parse().map_err(|_| Error::unreadable("a month"))?,
+                    digests: row.try_get("digests")?,
+                });
             }
         }
-        Ok(months)
+        Ok(placed)
     }
+}
+
+/// Forgets what tells the rows of all issues of some months.
+pub(crate) async fn forget_digests(
+    tx: &mut SqliteConnection,
+    months: &[Month],
+) -> Result<(), Error> {
+    for month in months {
+        sqlx::query("UPDATE issues SET digests = NULL WHERE month = $1")
+            .bind(month.to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Writes issues; a key that one no longer has becomes an alias.
@@ -165,10 +195,11 @@ pub(crate) async fn upsert(
     let rows: Vec<Value> = issues.iter().map(|issue| row(issue, commit)).collect();
     sqlx::query(
         "INSERT INTO issues (id, key, key_in_doubt, project, month, updated, status_category,
-             synced_at, parts, deleted_at, raw_file, commit_id, status, has_sla, complete)
+             synced_at, parts, deleted_at, raw_file, commit_id, status, has_sla, complete,
+             digests)
          SELECT value ->> 0, value ->> 1, 0, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
              value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
-             value ->> 12, value ->> 13
+             value ->> 12, value ->> 13, unhex(value ->> 14)
          FROM json_each($1) WHERE TRUE ORDER BY key
          ON CONFLICT (id) DO UPDATE SET key = excluded.key, key_in_doubt = 0,
              project = excluded.project, month = excluded.month, updated = excluded.updated,
@@ -176,7 +207,7 @@ pub(crate) async fn upsert(
              parts = excluded.parts, deleted_at = excluded.deleted_at,
              raw_file = excluded.raw_file, commit_id = excluded.commit_id,
              status = excluded.status, has_sla = excluded.has_sla,
-             complete = excluded.complete",
+             complete = excluded.complete, digests = excluded.digests",
     )
     .bind(json!(rows).to_string())
     .execute(tx)
@@ -201,6 +232,7 @@ fn row(issue: &IssueRecord, commit: CommitId) -> Value {
         issue.status,
         i64::from(issue.has_sla),
         i64::from(issue.complete),
+        issue.digests.as_ref().map(hex::encode),
     ])
 }
 
@@ -259,5 +291,6 @@ fn stored(row: &SqliteRow) -> Result<IssueRecord, Error> {
         deleted_at: optional("deleted_at")?,
         raw_file: row.try_get("raw_file")?,
         attachments: None,
+        digests: row.try_get("digests")?,
     })
 }

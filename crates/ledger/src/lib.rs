@@ -43,7 +43,7 @@ pub use commit::{Again, Commit, Finished};
 pub use count::Counts;
 pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};
 pub use error::Error;
-pub use issue::IssueRecord;
+pub use issue::{IssueRecord, Placed};
 pub use known::{Clocked, Clocks, Known};
 pub use open::Ledger;
 pub use park::Parked;

@@ -75,7 +75,8 @@ async fn age(world: &World, cursor: &str) {
     assert_eq!(dropped.len(), 3);
     let id = world.ledger.next_commit().await.unwrap();
     let (files, issues, finished) = (Vec::new(), Vec::new(), Vec::new());
-    let commit = ledger::Commit { id, files, dropped, issues, finished };
+    let remade = Vec::new();
+    let commit = ledger::Commit { id, files, dropped, remade, issues, finished };
     world.ledger.commit(commit).await.unwrap();
     world.ledger.set_cursor("lake.rebuild", cursor).await.unwrap();
 }

@@ -186,8 +186,9 @@ async fn a_file_that_does_not_describe_its_row_groups_is_looked_into() {
     crate::durable::write(&world.path("store").join(name), &bytes).unwrap();
     files[0].path = name.to_owned();
     (files[0].bytes, files[0].sha256) = (bytes.len() as i64, digest(&bytes));
-    let (dropped, records, finished) = (Vec::new(), Vec::new(), Vec::new());
-    let commit = ledger::Commit { id, files, dropped, issues: records, finished };
+    let (dropped, remade) = (Vec::new(), Vec::new());
+    let (records, finished) = (Vec::new(), Vec::new());
+    let commit = ledger::Commit { id, files, dropped, remade, issues: records, finished };
     world.ledger.commit(commit).await.unwrap();
     let mut lake = world.open().await;
     world.assert_holds(&lake, &issues).await;

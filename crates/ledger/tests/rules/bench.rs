@@ -89,7 +89,8 @@ impl Bench {
 
     pub(crate) async fn commit(&self, issues: Vec<IssueRecord>, finished: Vec<Finished>) {
         let id = self.ledger.next_commit().await.unwrap();
-        let commit = Commit { id, files: vec![], dropped: vec![], issues, finished };
+        let commit =
+            Commit { id, files: vec![], dropped: vec![], remade: vec![], issues, finished };
         self.ledger.commit(commit).await.unwrap();
     }
 
@@ -146,5 +147,6 @@ pub(crate) fn issue(id: i64, key: &str, synced_at: i64) -> IssueRecord {
         parts: serde_json::json!({"comments": {"complete": true, "total": 3}}),
         deleted_at: None,
         attachments: None,
+        digests: None,
     }
 }

@@ -32,6 +32,7 @@ async fn new_files_replace_those_of_their_table_and_month() {
             file("comments", "2026-01", 0, one),
         ],
         dropped: vec![],
+        remade: vec![],
         issues: vec![],
         finished: vec![],
     };
@@ -42,6 +43,7 @@ async fn new_files_replace_those_of_their_table_and_month() {
         id: two,
         files: vec![file("issues", "2026-01", 0, two)],
         dropped: vec![("comments".into(), "2026-01".parse().unwrap())],
+        remade: vec![],
         issues: vec![],
         finished: vec![],
     };
@@ -65,6 +67,7 @@ async fn a_commit_that_fails_changes_nothing() {
             id: commit,
             files: vec![twice.clone(), twice],
             dropped: vec![],
+            remade: vec![],
             issues: vec![issue(1, "A-1", 1)],
             finished: vec![finished(&work)],
         })
