@@ -14,21 +14,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use jira::id::IssueId;
 use jira::time::{Instant, Month};
-use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord, Placed};
-use transform::{Arena, Json, Snapshot, Table, View};
+use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
+use transform::{Json, Snapshot, Table, View};
 
 use crate::attachments::listed;
+use crate::batch::Batch;
 use crate::cores;
-use crate::digest::{self, digests as digests_of};
 use crate::error::{Error, asked};
-use crate::mapping::{Mapping, Tables};
+use crate::mapping::Mapping;
 use crate::open::{Inner, Lake, Writing, blocking};
 use crate::publish;
 use crate::raw::file_name;
 use crate::shelf::Shelf;
-use crate::stage::{Base, Effort, Job, Staged};
+use crate::stage::{Effort, Job, Staged};
 use crate::steps::Step;
 use crate::views;
 
@@ -74,21 +73,6 @@ pub(crate) struct Prepared {
 
 /// What became of jobs: the prepared files, and the jobs that need other rows.
 type Outcome = (Prepared, Vec<Job>);
-
-/// The changed issues of one commit, and where their rows were.
-struct Batch {
-    changes: BTreeMap<IssueId, Arc<Snapshot>>,
-    /// By the ledger.
-    placed: BTreeMap<IssueId, Placed>,
-    now: Instant,
-}
-
-/// What a batch comes to.
-struct Work {
-    jobs: Vec<Job>,
-    /// For the ledger, what tells the new rows included.
-    records: Vec<IssueRecord>,
-}
 
 impl Lake {
     /// Replaces the rows of the changed issues by those that their snapshots give, and retires the
@@ -248,36 +232,6 @@ impl Lake {
     }
 }
 
-impl Batch {
-    /// The months that the issues are in or were in.
-    fn months(&self) -> BTreeSet<Month> {
-        let now = self.changes.values().map(|snapshot| snapshot.month());
-        now.chain(self.placed.values().map(|placed| placed.month.clone())).collect()
-    }
-
-    /// The snapshots of a month.
-    fn of_month(&self, month: &Month) -> impl Iterator<Item = &Snapshot> {
-        let month = month.clone();
-        let snapshots = self.changes.values().map(Arc::as_ref);
-        snapshots.filter(move |snapshot| snapshot.month() == month)
-    }
-
-    /// The issues of a month that have these rows in a table already.
-    fn same(
-        &self,
-        table: Table,
-        month: &Month,
-        digests: &BTreeMap<IssueId, Vec<u8>>,
-    ) -> BTreeSet<IssueId> {
-        let is_same = |(issue, new): &(&IssueId, &Vec<u8>)| {
-            let placed = self.placed.get(issue).filter(|placed| placed.month == *month);
-            let old = placed.and_then(|placed| placed.digests.as_deref());
-            old.is_some_and(|old| digest::is_same(table, old, new))
-        };
-        digests.iter().filter(is_same).map(|(issue, _)| *issue).collect()
-    }
-}
-
 impl Prepared {
     pub(crate) fn extend(&mut self, other: Self) {
         self.files.extend(other.files);
@@ -289,59 +243,6 @@ impl Prepared {
 }
 
 impl Inner {
-    /// One job for each table of each month that the changed issues are in or were in.
-    fn work(
-        &self,
-        batch: &Batch,
-        gone: &Arc<BTreeSet<IssueId>>,
-        catalog: Vec<CatalogFile>,
-    ) -> Result<Work, Error> {
-        let mut current: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for file in catalog {
-            current.entry((file.table.clone(), file.month.clone())).or_default().push(file);
-        }
-        let (mut jobs, mut digests) = (Vec::new(), BTreeMap::new());
-        for month in batch.months() {
-            let mut rows = self.rows(batch.of_month(&month))?;
-            let issues = batch.of_month(&month).map(Snapshot::id).collect();
-            let mut of_month = digests_of(&issues, &rows, |table| self.store.schema(table));
-            for table in Table::ALL.iter().copied() {
-                let same = batch.same(table, &month, &of_month);
-                let place = (table.name().to_owned(), month.clone());
-                jobs.push(Job {
-                    table,
-                    month: month.clone(),
-                    base: Base::Current(current.remove(&place).unwrap_or_default()),
-                    gone: Arc::clone(gone),
-                    same,
-                    new: rows.remove(&table).unwrap_or_default(),
-                });
-            }
-            digests.append(&mut of_month);
-        }
-        let record = |snapshot: &Arc<Snapshot>| IssueRecord {
-            digests: digests.remove(&snapshot.id()),
-            ..record(&snapshot.view(&Arena::new()), (&self.mapping, batch.now))
-        };
-        let records = batch.changes.values().map(record).collect();
-        Ok(Work { jobs, records })
-    }
-
-    /// The rows of some snapshots.
-    fn rows<'a>(&self, snapshots: impl Iterator<Item = &'a Snapshot>) -> Result<Tables, Error> {
-        let mut collector = self.mapping.collector(&self.raw);
-        for snapshot in snapshots {
-            collector.append(snapshot)?;
-        }
-        let (rows, oddities) = collector.finish()?;
-        for (table, column, count) in oddities.iter() {
-            let table = table.name();
-            tracing::warn!(table, column, count, "odd values in {table}.{column}: {count}");
-            self.odd_values.fetch_add(count, Ordering::Relaxed);
-        }
-        Ok(rows)
-    }
-
     /// Does jobs side by side. After a failure nothing of them stays in the store.
     pub(crate) fn stage(&self, jobs: Vec<Job>, id: CommitId) -> Result<Outcome, Error> {
         let done = cores::map(jobs, cores::count(), |job| {

@@ -34,11 +34,14 @@ pub(crate) fn map_with<T: Send, R: Send, Own>(
         done
     };
     let mut done = thread::scope(|scope| {
-        let workers = (0..threads).map(|_| scope.spawn(run)).collect::<Vec<_>>();
-        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        joined
-            .flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect::<Vec<_>>()
+        // This thread is one of them.
+        let workers = (1..threads).map(|_| scope.spawn(run)).collect::<Vec<_>>();
+        let mut done = run();
+        for worker in workers {
+            let more = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            done.extend(more);
+        }
+        done
     });
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, answer)| answer).collect()

@@ -6,6 +6,7 @@
 //! divide alike. An issue that comes or goes moves no border but those of its own range, and ranges
 //! for a smaller bound lie within those for a larger one: row groups within files.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jira::id::IssueId;
@@ -48,6 +49,11 @@ impl Span {
     /// One issue.
     pub(crate) fn one(issue: IssueId) -> Self {
         Self { first: issue, last: issue, issues: 1 }
+    }
+
+    /// Whether some of these issues are in its range.
+    pub(crate) fn has_any(&self, issues: &BTreeSet<IssueId>) -> bool {
+        issues.range(self.first..=self.last).next().is_some()
     }
 
     /// From the first to the last of some spans that follow one another.
@@ -100,8 +106,6 @@ fn count(spans: &[Span]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::collection::btree_set;
     use proptest::prelude::proptest;
 

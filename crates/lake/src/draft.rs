@@ -14,6 +14,7 @@ use arrow::error::ArrowError;
 use jira::id::IssueId;
 
 use crate::decode::Unfit;
+use crate::digest::Told;
 use crate::divide::{Bounds, Span, Straddles, divide};
 use crate::patch::{Touch, compare, only_ids};
 use crate::source::Source;
@@ -49,6 +50,26 @@ pub(crate) struct Patch {
     pub(crate) coming: Sorted,
 }
 
+/// What changes in a table.
+pub(crate) struct Change<'a> {
+    /// The issues whose rows change.
+    pub(crate) issues: &'a BTreeSet<IssueId>,
+    /// What is known of their rows, and of those of issues whose rows do not change.
+    pub(crate) told: &'a Told,
+    /// Their rows from now on.
+    pub(crate) new: &'a Sorted,
+}
+
+impl Change<'_> {
+    /// The columns that differ between some issues, if that is known of all that change.
+    fn told_of(&self, span: Span) -> Option<Vec<usize>> {
+        let changed = self.issues.range(span.first..=span.last);
+        let columns = changed.map(|issue| self.told.columns.get(issue));
+        let columns = columns.collect::<Option<Vec<_>>>()?.into_iter().flatten().copied();
+        Some(columns.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+}
+
 /// The row groups of a table's month in the order of their issues.
 pub(crate) struct Draft {
     /// The files that are there.
@@ -76,32 +97,33 @@ impl Draft {
         Self { sources: Vec::new(), pieces: groups.map(open).collect(), rows }
     }
 
-    /// The files that are there with the rows of `changed` replaced by `new`; `None` when that
-    /// changes nothing. The row groups of issues that have the `same` rows are proved.
+    /// The files that are there with a change; `None` when that changes nothing. The row groups of
+    /// issues that have the same rows are proved.
     pub(crate) fn of_change(
         (sources, schema): (Vec<Source>, &SchemaRef),
-        (changed, same): (&BTreeSet<IssueId>, &BTreeSet<IssueId>),
-        new: &Sorted,
+        change: &Change<'_>,
         bounds: Bounds,
     ) -> Result<Option<Self>, Halt> {
         let mut draft = Self { sources, pieces: Vec::new(), rows: Sorted::default() };
-        let mut rest = new.clone();
+        let mut rest = change.new.clone();
         let mut is_changed = false;
         for piece in draft.closed()? {
             let span = piece.span;
-            let span_has =
-                |issues: &BTreeSet<IssueId>| issues.range(span.first..=span.last).next().is_some();
-            if !span_has(changed) {
-                if span_has(same) {
+            if !span.has_any(change.issues) {
+                if span.has_any(&change.told.same) {
                     draft.prove(&piece)?;
                 }
                 draft.pieces.push(piece);
                 continue;
             }
-            let coming = new.within(span);
+            let coming = change.new.within(span);
             rest.remove(&coming.issues());
             let Some(place) = piece.place() else { continue };
-            match draft.touch((place, span), schema, changed, &coming)? {
+            let touch = match change.told_of(span) {
+                Some(columns) => Touch::Columns(columns),
+                None => draft.touch((place, span), schema, change.issues, &coming)?,
+            };
+            match touch {
                 Touch::Nothing => {
                     draft.pieces.push(piece);
                     continue;
@@ -112,7 +134,7 @@ impl Draft {
                 }
                 Touch::Rows => {
                     let mut rows = draft.read(&piece, schema)?;
-                    rows.remove(changed);
+                    rows.remove(change.issues);
                     rows.add(coming);
                     draft.put(rows);
                 }
@@ -261,7 +283,7 @@ fn open(span: Span) -> Piece {
 }
 
 /// What a file says of its row groups decides where an issue is looked for, so it has to be true.
-fn expect(rows: &Sorted, span: Span) -> Result<(), Halt> {
+pub(crate) fn expect(rows: &Sorted, span: Span) -> Result<(), Halt> {
     let found = Span::over(&rows.spans());
     if found == Some(span) { Ok(()) } else { Err(Halt::Unfit(Unfit::Changed)) }
 }

@@ -36,6 +36,7 @@ mod steps;
 mod stage;
 mod open;
 mod shelf;
+mod batch;
 mod commit;
 mod repair;
 mod retired;

@@ -2,7 +2,8 @@
 //! the others are copied as they are.
 //!
 //! Promises: the row group that comes out is the one that its rows would give if all of it were
-//! encoded. What is looked at for that: the ids of all rows, and the rows of the changed issues.
+//! encoded. What is looked at for that: the ids of all rows, and the rows of the changed issues
+//! unless their digests tell which columns differ.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use jira::id::IssueId;
 
 use crate::constant::are_values_of;
-use crate::draft::Halt;
+use crate::decode::Unfit;
+use crate::divide::Span;
+use crate::draft::{Halt, expect};
 use crate::footer::Footer;
 use crate::source::Placed;
 use crate::splice::{ISSUE_ID, Sorted};
@@ -69,19 +72,25 @@ pub(crate) fn project(schema: &Schema, places: &[usize]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The new values of some columns of a row group.
+/// The new values of some columns of a row group. The rows that come in must have their places
+/// there already.
 pub(crate) fn values(
     (footer, number, bytes): (&Footer, usize, &Placed),
     schema: &SchemaRef,
-    coming: &Sorted,
+    (coming, span): (&Sorted, Span),
 ) -> Result<Option<RecordBatch>, Halt> {
     // Ids are needed to put the rows together, whether or not they are wanted.
     let ids = schema.column_with_name(ISSUE_ID).is_none().then(ids).into_iter();
     let fields = schema.fields().iter().cloned().chain(ids);
     let with_ids = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let mut rows = footer.decode(number, bytes, &with_ids).map_err(Halt::Unfit)?;
+    expect(&rows, span)?;
+    let places = rows.lengths();
     rows.remove(&coming.issues());
     rows.add(coming.project(&with_ids).map_err(Halt::Rows)?);
+    if rows.lengths() != places {
+        return Err(Halt::Unfit(Unfit::Changed));
+    }
     let Some(rows) = rows.all().map_err(Halt::Rows)? else { return Ok(None) };
     let wanted = (0..schema.fields().len()).collect::<Vec<_>>();
     rows.project(&wanted).map(Some).map_err(Halt::Rows)

@@ -271,8 +271,8 @@ impl Inner {
             if !current.is_empty() || !rows.is_empty() {
                 let (month, gone) = (month.clone(), Arc::clone(&gone));
                 let base = Base::Rows(rows);
-                let (same, new) = Default::default();
-                jobs.push(Job { table, month, base, gone, same, new });
+                let (told, new) = Default::default();
+                jobs.push(Job { table, month, base, gone, told, new });
             }
         }
         rebuilt.kept += kept.len() as u64;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
+use arrow::compute::{concat_batches, interleave_record_batch};
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use jira::id::IssueId;
@@ -14,6 +14,10 @@ use crate::divide::Span;
 
 /// The column that every table has, and by which its rows belong to an issue.
 pub(crate) const ISSUE_ID: &str = "issue_id";
+
+/// Rows that stand together, on average, from which on they are copied together rather than one by
+/// one.
+const ROWS_OF_A_STRETCH: usize = 4;
 
 /// Rows in the order of their issues. Nothing is copied before [`Sorted::groups`].
 #[derive(Debug, Clone, Default)]
@@ -165,7 +169,24 @@ impl Sorted {
         if self.is_empty() { Ok(None) } else { self.gather(&self.runs).map(Some) }
     }
 
+    /// The rows of some runs after one another. Rows that stand together in a batch are copied
+    /// together, or not at all when that is all.
     fn gather(&self, runs: &[Run]) -> Result<RecordBatch, ArrowError> {
+        let stretches = stretches(runs);
+        let rows = stretches.iter().map(|run| run.rows).sum::<usize>();
+        if rows < stretches.len() * ROWS_OF_A_STRETCH {
+            return self.interleave(&stretches);
+        }
+        let slice = |run: &Run| Some(self.batches.get(run.batch)?.slice(run.start, run.rows));
+        let slices = stretches.iter().filter_map(slice).collect::<Vec<_>>();
+        match &slices[..] {
+            [all] => Ok(all.clone()),
+            [first, ..] => concat_batches(first.schema_ref(), &slices),
+            [] => self.interleave(&[]),
+        }
+    }
+
+    fn interleave(&self, runs: &[Run]) -> Result<RecordBatch, ArrowError> {
         let places = runs
             .iter()
             .flat_map(|run| (run.start..run.start + run.rows).map(|row| (run.batch, row)))
@@ -173,6 +194,20 @@ impl Sorted {
         let batches = self.batches.iter().collect::<Vec<_>>();
         interleave_record_batch(&batches, &places)
     }
+}
+
+/// The same rows in as few runs as possible, which may be of several issues.
+fn stretches(runs: &[Run]) -> Vec<Run> {
+    let mut stretches: Vec<Run> = Vec::new();
+    for run in runs {
+        match stretches.last_mut() {
+            Some(last) if last.batch == run.batch && last.start + last.rows == run.start => {
+                last.rows += run.rows;
+            }
+            _ => stretches.push(*run),
+        }
+    }
+    stretches
 }
 
 fn runs_of(batch: &RecordBatch, number: usize, runs: &mut Vec<Run>) -> Result<(), ArrowError> {
@@ -252,6 +287,21 @@ pub(crate) mod tests {
         check(&sorted, 2, &[&rows[..3], &rows[3..]]);
         check(&sorted, 1, &[&rows[..2], &rows[2..3], &rows[3..]]);
         check(&Sorted::default(), 2, &[]);
+    }
+
+    #[test]
+    fn rows_are_the_same_however_they_are_put_together() {
+        // Stretches of one row to many, from two batches by turns.
+        for length in 1..12 {
+            let all = (1..=60).map(|n| (n.to_string(), n)).collect::<Vec<_>>();
+            let of = |turn: usize| {
+                let chunks = all.chunks(length).enumerate();
+                let mine = chunks.filter(|(n, _)| n % 2 == turn).flat_map(|(_, chunk)| chunk);
+                batch(&mine.map(|(id, n)| (id.as_str(), *n)).collect::<Vec<_>>())
+            };
+            let sorted = Sorted::of(vec![of(0), of(1)]).unwrap();
+            assert_eq!(rows(&sorted.all().unwrap().unwrap()), all, "{length}");
+        }
     }
 
     #[test]

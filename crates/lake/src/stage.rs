@@ -19,8 +19,9 @@ use transform::{FieldMap, Table};
 
 use crate::cores;
 use crate::decode::{Unfit, decode};
+use crate::digest::Told;
 use crate::divide::{Bounds, Span};
-use crate::draft::{Draft, Halt, Origin, Piece};
+use crate::draft::{Change, Draft, Halt, Origin, Piece};
 use crate::durable;
 use crate::encode::{self, about, begin, encode_columns};
 use crate::error::{Error, disk};
@@ -50,8 +51,8 @@ pub(crate) struct Job {
     pub(crate) base: Base,
     /// Issues whose rows leave the base.
     pub(crate) gone: Arc<BTreeSet<IssueId>>,
-    /// Those of them whose rows in the current files are those that come in.
-    pub(crate) same: BTreeSet<IssueId>,
+    /// What is known of their rows in the current files.
+    pub(crate) told: Told,
     /// Rows that come in.
     pub(crate) new: Sorted,
 }
@@ -201,11 +202,11 @@ impl Store {
                 let sources = files.iter().map(|file| self.open(file));
                 let sources = sources.collect::<Result<Vec<_>, _>>().map_err(Halt::Unfit)?;
                 let schema = self.schema(job.table);
-                let changed = job.gone.difference(&job.same).copied().collect();
+                let changed = job.gone.difference(&job.told.same).copied().collect();
                 let mut new = job.new.clone();
-                new.remove(&job.same);
-                let issues = (&changed, &job.same);
-                Draft::of_change((sources, &schema), issues, &new, self.bounds)
+                new.remove(&job.told.same);
+                let change = Change { issues: &changed, told: &job.told, new: &new };
+                Draft::of_change((sources, &schema), &change, self.bounds)
             }
         }
     }
@@ -361,7 +362,7 @@ pub(crate) fn write_file(
         let from = (source.footer.as_ref(), number, &bytes);
         if let Origin::Patch(_, patch) = &piece.origin {
             let columns = project(schema, &patch.columns);
-            let rows = values(from, &columns, &patch.coming).map_err(Broken::from)?;
+            let rows = values(from, &columns, (&patch.coming, piece.span)).map_err(Broken::from)?;
             let Some(rows) = rows else { continue };
             let encoded = encode_columns(&rows, &columns)?;
             effort.encoded += 1;

@@ -21,7 +21,7 @@ async fn tear(world: &World, table: &str, month: &str) {
     let file = catalog.iter().find(is_it).unwrap();
     let file = world.path("store").join(&file.path);
     let bytes = fs::read(&file).unwrap();
-    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    crate::durable::write(&file, &bytes[..bytes.len() / 2]).unwrap();
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn rows_that_a_rebuild_lost_come_back_with_the_issue() {
     let lake = world.open().await;
     let issues = [Issue::new(1, JANUARY), Issue::new(2, JANUARY)];
     put(&lake, &issues).await;
-    fs::write(world.path("raw/issues/A-1.json"), b"{").unwrap();
+    crate::durable::write(&world.path("raw/issues/A-1.json"), b"{").unwrap();
     tear(&world, "issues", "2026-01").await;
     let rebuilt = lake.rebuild(|_| {}).await.unwrap();
     assert_eq!(rebuilt.unreadable.len(), 2, "a snapshot and a file: {:?}", rebuilt.unreadable);
