@@ -5,8 +5,9 @@ use std::fs;
 
 use jira::id::Subject;
 use ledger::{Commit, IssueRecord};
+use transform::Table;
 
-use super::world::{FEBRUARY, Issue, JANUARY, World, put};
+use super::world::{FEBRUARY, Issue, JANUARY, World, delete, expected, put};
 use crate::layout::Style;
 
 async fn record(world: &World, issue: &Issue) -> IssueRecord {
@@ -79,4 +80,28 @@ async fn rows_that_a_rebuild_lost_come_back_with_the_issue() {
     assert!(world.visible_rows().values().any(|rows| rows.issues().len() == 1));
     put(&lake, &issues[..1]).await;
     world.assert_holds(&lake, &issues).await;
+}
+
+#[tokio::test]
+async fn rows_that_are_not_where_they_are_said_to_be_are_never_patched() {
+    let world = World::new(Style::Flat).await;
+    let lake = world.open().await;
+    let issues = [1, 2, 3].map(|id| Issue::new(id, JANUARY));
+    put(&lake, &issues).await;
+    let said = record(&world, &issues[1]).await;
+    delete(&lake, &issues[1]).await;
+    // The ledger is made to say what is not so.
+    let id = world.ledger.next_commit().await.unwrap();
+    let (files, dropped, remade, finished) = Default::default();
+    let issues_of = vec![said];
+    let commit = Commit { id, files, dropped, remade, issues: issues_of, finished };
+    world.ledger.commit(commit).await.unwrap();
+    let newer = Issue { summary: "newer".to_owned(), ..issues[1].clone() };
+    put(&lake, std::slice::from_ref(&newer)).await;
+    assert_eq!(lake.verify().await.unwrap(), []);
+    let rows = world.visible_rows();
+    let rows = &rows[&(Table::Issues, newer.snapshot().month())];
+    let wanted = [issues[0].clone(), newer, issues[2].clone()];
+    let wanted = &expected(&wanted, lake.raw())[&(Table::Issues, issues[0].snapshot().month())];
+    assert!(rows.same_rows(wanted).unwrap());
 }
