@@ -37,7 +37,7 @@ pub(crate) struct Transform {
     /// With --issue: the issue is gone; take its rows out and note it in deleted_issues
     #[arg(long, requires = "issue")]
     deleted: bool,
-    /// MiB of rows that are kept in memory beside the month in hand; others wait in a temporary file in
+    /// MiB of rows that are kept in memory beside the tables in hand; others wait in a temporary file in
     /// the output folder
     #[arg(long, value_name = "MIB", default_value_t = 32)]
     memory: usize,

@@ -78,20 +78,17 @@ impl Harvest {
             sheaf
         };
         let sheaves = cores::map_with(pieces, cores::count(), (|| Hand::of(mapping), reap));
-        let (mut looked, mut oddities) = (Vec::with_capacity(files.len()), Oddities::default());
-        for sheaf in sheaves {
-            let sheaf = sheaf?;
-            looked.extend(sheaf.files);
-            oddities.absorb(&sheaf.oddities);
-        }
-        Ok(Self { survey: Survey::among(looked.into_iter()), oddities, pile })
+        let sheaves = sheaves.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut oddities = Oddities::default();
+        sheaves.iter().for_each(|sheaf| oddities.absorb(&sheaf.oddities));
+        let survey = Survey::among(files.len(), sheaves.into_iter().flat_map(|sheaf| sheaf.files));
+        Ok(Self { survey, oddities, pile })
     }
 
-    /// Takes the rows of a month out. Those of issues that have several files are read again, each
-    /// from the file that counts.
-    pub(crate) fn take(
+    /// What a month has beside the rows that wait: those of issues that have several files, which
+    /// are read again, each from the file that counts.
+    pub(crate) fn again(
         &self,
-        month: &Month,
         entries: &[Entry],
         (raw, mapping, now): (&Raw, &Mapping, Instant),
     ) -> Result<MonthRows, Error> {
@@ -101,18 +98,34 @@ impl Harvest {
         let mut rows = MonthRows::read(raw, mapping, &again, now)?;
         let is_live = |entry: &&Entry| entry.deleted_at.is_none() && !repeated.contains(&entry.id);
         rows.issues += entries.iter().filter(is_live).count() as u64;
-        let of_tables = cores::map(Table::ALL.to_vec(), cores::count(), |table| {
-            let failed = |source| Error::Rows { table: table.name(), source };
-            let batches = self.pile.take(month, table).map_err(failed)?;
-            let mut sorted = Sorted::of(batches).map_err(failed)?;
-            sorted.remove(repeated);
-            Ok((table, sorted))
-        });
-        for of_table in of_tables {
-            let (table, sorted) = of_table?;
-            rows.tables.entry(table).or_default().add(sorted);
-        }
         Ok(rows)
+    }
+
+    /// Takes the rows of a month's table out that wait.
+    pub(crate) fn take(&self, month: &Month, table: Table) -> Result<Sorted, Error> {
+        let failed = |source| Error::Rows { table: table.name(), source };
+        let batches = self.pile.take(month, table).map_err(failed)?;
+        let mut sorted = Sorted::of(batches).map_err(failed)?;
+        sorted.remove(&self.survey.repeated);
+        Ok(sorted)
+    }
+
+    /// All tables, in groups whose rows of a month are in memory together: no more than the bound
+    /// of the pile, or one table.
+    pub(crate) fn armfuls(&self, month: &Month) -> Vec<Vec<Table>> {
+        let (mut armfuls, mut held): (Vec<Vec<Table>>, usize) = (Vec::new(), 0);
+        for table in Table::ALL.iter().copied() {
+            let bytes = self.pile.bytes(month, table);
+            held = held.saturating_add(bytes);
+            match armfuls.last_mut() {
+                Some(armful) if held <= self.pile.bound => armful.push(table),
+                _ => {
+                    armfuls.push(vec![table]);
+                    held = bytes;
+                }
+            }
+        }
+        armfuls
     }
 }
 

@@ -1,18 +1,19 @@
 //! Rows that wait until all rows of their month are there: in memory up to a bound, and what comes
 //! after that in a temporary file.
 //!
-//! Promises: memory holds no more than the bound and the month that is taken out; the file has no
+//! Promises: memory holds no more than the bound and the tables that are taken out; the file has no
 //! name, so that nothing is left of it when the process ends, however it ends.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use jira::time::Month;
 use transform::Table;
@@ -20,7 +21,7 @@ use transform::Table;
 /// See the module.
 pub(crate) struct Pile {
     /// Bytes that may stay in memory.
-    bound: usize,
+    pub(crate) bound: usize,
     /// Where the file is made, when there is need of it.
     folder: PathBuf,
     inner: Mutex<Inner>,
@@ -85,13 +86,22 @@ impl Pile {
             match rows {
                 Rows::Here(batch) => batches.push(batch),
                 Rows::There { at, length } => {
-                    let stream = self.read(at, length)?;
-                    let reader = StreamReader::try_new(Cursor::new(stream), None)?;
-                    batches.append(&mut reader.collect::<Result<Vec<_>, _>>()?);
+                    batches.push(of_stream(self.read(at, length)?)?);
                 }
             }
         }
         Ok(batches)
+    }
+
+    /// How many bytes the rows of one table of a month have.
+    pub(crate) fn bytes(&self, month: &Month, table: Table) -> usize {
+        let inner = self.lock();
+        let rows = inner.months.get(month).and_then(|tables| tables.get(&table));
+        let of = |rows: &Rows| match rows {
+            Rows::Here(batch) => batch.get_array_memory_size(),
+            Rows::There { length, .. } => usize::try_from(*length).unwrap_or(usize::MAX),
+        };
+        rows.into_iter().flatten().map(of).fold(0, usize::saturating_add)
     }
 
     fn has_room(&self, bytes: usize) -> bool {
@@ -107,19 +117,29 @@ impl Pile {
         let mut inner = self.lock();
         let length =
             usize::try_from(length).map_err(|_| ArrowError::MemoryError(length.to_string()))?;
-        let mut stream = vec![0; length];
+        let mut stream = Vec::with_capacity(length);
         if let Some(file) = &mut inner.file {
             file.seek(SeekFrom::Start(at))?;
-            // All of it: a stream that ends early would only be one of fewer rows.
-            file.read_exact(&mut stream)?;
+            file.take(length as u64).read_to_end(&mut stream)?;
         }
-        Ok(stream)
+        // All of it: a stream that ends early would only be one of fewer rows.
+        if stream.len() == length { Ok(stream) } else { Err(cut()) }
     }
 
     /// A panic elsewhere ends the rebuild; what is here is whole all the same.
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The batch of a stream, whose columns are parts of the same memory.
+fn of_stream(stream: Vec<u8>) -> Result<RecordBatch, ArrowError> {
+    let mut stream = Buffer::from(stream);
+    StreamDecoder::new().decode(&mut stream)?.ok_or_else(cut)
+}
+
+fn cut() -> ArrowError {
+    ArrowError::IpcError("the file of waiting rows ends early".to_owned())
 }
 
 fn to_stream(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
@@ -132,6 +152,21 @@ fn to_stream(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
 mod tests {
     use super::*;
     use crate::splice::tests::{batch, rows};
+
+    #[test]
+    fn a_file_that_ends_early_is_an_error_and_not_fewer_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let month = "2026-01".parse::<Month>().unwrap();
+        for missing in [1, 100] {
+            let pile = Pile::new(0, folder.path().to_owned());
+            pile.put(&month, Table::Issues, batch(&[("1", 1)])).unwrap();
+            let inner = pile.lock();
+            let file = inner.file.as_ref().unwrap();
+            file.set_len(file.metadata().unwrap().len() - missing).unwrap();
+            drop(inner);
+            assert!(pile.take(&month, Table::Issues).is_err());
+        }
+    }
 
     #[test]
     fn rows_come_back_as_they_were_put_in_from_memory_and_from_the_file() {

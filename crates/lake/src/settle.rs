@@ -12,6 +12,7 @@ use jira::time::Month;
 use transform::Table;
 
 use crate::cores;
+use crate::divide::{Span, divide};
 use crate::draft::Draft;
 use crate::durable::{self, Temp};
 use crate::error::{Error, disk};
@@ -22,6 +23,14 @@ use crate::tree::Inner;
 /// Syncs that wait for the disk at the same time: it does them together. Each is a thread, and each
 /// thread more is memory that the allocator keeps apart.
 const SYNCS: usize = 4;
+
+/// The rows of one file of a table's month.
+#[derive(Clone)]
+pub(crate) struct Part {
+    table: Table,
+    number: i64,
+    pub(crate) rows: Sorted,
+}
 
 /// A file that is complete under a temporary name.
 pub(crate) struct Unsettled {
@@ -34,27 +43,30 @@ pub(crate) struct Unsettled {
 }
 
 impl Inner {
-    /// Writes the files of a table's month, which have no names yet.
-    pub(crate) fn write(
-        &self,
-        table: Table,
-        month: &Month,
-        rows: Sorted,
-    ) -> Result<Vec<Unsettled>, Error> {
+    /// The rows of each file of a table's month.
+    pub(crate) fn divided(&self, table: Table, rows: &Sorted) -> Vec<Part> {
+        let spans = rows.spans();
+        // Single issues: no border can run through one.
+        let files = divide(&spans, self.bounds.file).unwrap_or_default();
+        let files = files.into_iter().filter_map(|file| Span::over(spans.get(file)?));
+        let parts = (0..).zip(files);
+        parts.map(|(number, span)| Part { table, number, rows: rows.within(span) }).collect()
+    }
+
+    /// Writes a file of a table's month, which has no name yet.
+    pub(crate) fn write(&self, month: &Month, part: Part) -> Result<Unsettled, Error> {
+        let Part { table, number, rows } = part;
         let schema = table.schema(&self.mapping.fields);
-        let failed =
-            |source| Error::Encode { what: format!("{} of {month}", table.name()), source };
         let mut draft = Draft::of_rows(rows, self.bounds);
-        let mut written = Vec::new();
-        for (part, pieces) in (0..).zip(draft.files(self.bounds.file)) {
-            let path = self.visible.part(table, month, part);
-            let (staged, _) = write_file(table, &mut draft, pieces, (&schema, &path))
-                .map_err(|broken| failed(broken.into_encode()))?;
-            let (month, rows) = (month.clone(), staged.rows.unsigned_abs());
-            let (temp, file) = (staged.temp, staged.file);
-            written.push(Unsettled { table, rows, month, path, temp, file });
-        }
-        Ok(written)
+        let (pieces, path) = (0..draft.pieces.len(), self.visible.part(table, month, number));
+        let (staged, _) =
+            write_file(table, &mut draft, pieces, (&schema, &path)).map_err(|broken| {
+                let what = format!("{} of {month}", table.name());
+                Error::Encode { what, source: broken.into_encode() }
+            })?;
+        let (month, rows) = (month.clone(), staged.rows.unsigned_abs());
+        let (temp, file) = (staged.temp, staged.file);
+        Ok(Unsettled { table, rows, month, path, temp, file })
     }
 
     /// Makes files durable and gives them their names; others of these tables and months go.

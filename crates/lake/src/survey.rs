@@ -80,41 +80,48 @@ impl Survey {
         });
         let looked = looked.into_iter().flatten();
         Ok(Self::among(
+            files.len(),
             looked.map(|(file, looked)| looked.map_err(|reason| (file.clone(), reason))),
         ))
     }
 
-    /// What follows from all files, each an entry or unreadable with the reason.
-    pub(crate) fn among(looked: impl Iterator<Item = Result<Entry, (String, String)>>) -> Self {
-        let mut survey = Self::default();
-        let mut newest: HashMap<IssueId, Entry> = HashMap::new();
+    /// What follows from all files, `count` of them, each an entry or unreadable with the reason.
+    pub(crate) fn among(
+        count: usize,
+        looked: impl Iterator<Item = Result<Entry, (String, String)>>,
+    ) -> Self {
+        // Lists that grow by and by would take several times the memory of all entries.
+        let (mut survey, mut entries) = (Self::default(), Vec::with_capacity(count));
         for looked in looked {
             match looked {
-                Ok(entry) => survey.choose(&mut newest, entry),
+                Ok(entry) => entries.push(entry),
                 Err(unreadable) => survey.unreadable.push(unreadable),
             }
         }
-        for entry in newest.into_values() {
-            survey.months.entry(entry.month.clone()).or_default().push(entry);
+        entries.sort_unstable_by(|one, other| {
+            one.id.cmp(&other.id).then_with(|| one.rank().cmp(&other.rank()))
+        });
+        let mut of_months: BTreeMap<Month, usize> = BTreeMap::new();
+        for entry in &entries {
+            *of_months.entry(entry.month.clone()).or_default() += 1;
         }
-        survey.months.values_mut().for_each(|month| month.sort_by_key(|entry| entry.id));
+        let months = of_months.into_iter().map(|(month, count)| (month, Vec::with_capacity(count)));
+        survey.months = months.collect();
+        let mut entries = entries.into_iter().peekable();
+        while let Some(entry) = entries.next() {
+            // Of each issue the last one counts.
+            if entries.peek().is_some_and(|next| next.id == entry.id) {
+                survey.repeated.insert(entry.id);
+                survey.superseded.push(entry.file);
+            } else {
+                survey.months.entry(entry.month.clone()).or_default().push(entry);
+            }
+        }
+        // Files of an older month of an issue.
+        survey.months.retain(|_, entries| !entries.is_empty());
         survey.superseded.sort();
         survey.unreadable.sort();
         survey
-    }
-
-    fn choose(&mut self, newest: &mut HashMap<IssueId, Entry>, entry: Entry) {
-        let id = entry.id;
-        let loser = match newest.get_mut(&id) {
-            None => {
-                newest.insert(id, entry);
-                return;
-            }
-            Some(known) if known.rank() < entry.rank() => std::mem::replace(known, entry).file,
-            Some(_) => entry.file,
-        };
-        self.repeated.insert(id);
-        self.superseded.push(loser);
     }
 
     /// Whether there is no snapshot at all, readable or not.

@@ -98,7 +98,7 @@ impl Tree {
         self.rebuild_within(USUAL_MEMORY, progress).await
     }
 
-    /// The same, with at most `memory` bytes of rows in memory beside the month in hand; others
+    /// The same, with at most `memory` bytes of rows in memory beside the tables in hand; others
     /// wait in a temporary file in the folder of the tables.
     pub async fn rebuild_within(
         &self,
@@ -169,11 +169,11 @@ impl Inner {
             for month in months {
                 let entries = entries.get(&month).map(Vec::as_slice).unwrap_or_default();
                 let around = (&self.raw, &self.mapping, self.clock.now());
-                let mut rows = harvest.take(&month, entries, around)?;
+                let mut rows = harvest.again(entries, around)?;
                 rows.lost.extend(lost.remove(&month).unwrap_or_default());
                 rebuilt.add(&rows);
                 self.carry_over(&month, &mut rows, rebuilt);
-                let files = self.write_month(&month, rows.tables, rebuilt)?;
+                let files = self.write_month((&harvest, &month), rows.tables, rebuilt)?;
                 // Nobody takes them any more: it failed, which the join tells.
                 if sender.send(files).is_err() {
                     break;
@@ -246,21 +246,29 @@ impl Inner {
         rebuilt.kept += kept.len() as u64;
     }
 
-    /// Writes the tables of a month side by side.
+    /// Writes the tables of a month: the rows that wait, and these. As many tables are in memory
+    /// together as the bound allows, and their files are written side by side.
     fn write_month(
         &self,
-        month: &Month,
-        tables: Tables,
+        (harvest, month): (&Harvest, &Month),
+        mut tables: Tables,
         rebuilt: &mut Rebuilt,
     ) -> Result<Vec<Unsettled>, Error> {
-        let mut tables =
-            tables.into_iter().filter(|(_, rows)| !rows.is_empty()).collect::<Vec<_>>();
-        // The largest first, so that at the end no thread waits for one that has just begun.
-        tables.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.rows()));
-        let write = |(table, rows)| self.write(table, month, rows);
         let mut written = Vec::new();
-        for files in cores::map(tables, cores::count(), write) {
-            for file in files? {
+        for together in harvest.armfuls(month) {
+            let rows = together.into_iter().map(|table| {
+                let rows = tables.remove(&table).unwrap_or_default();
+                (table, rows)
+            });
+            let parts = cores::map(rows.collect(), cores::count(), |(table, mut rows)| {
+                rows.add(harvest.take(month, table)?);
+                Ok(self.divided(table, &rows))
+            });
+            let mut parts = parts.into_iter().collect::<Result<Vec<_>, Error>>()?.concat();
+            // The largest first, so that at the end no thread waits for one that has just begun.
+            parts.sort_by_key(|part| std::cmp::Reverse(part.rows.rows()));
+            for file in cores::map(parts, cores::count(), |part| self.write(month, part)) {
+                let file = file?;
                 rebuilt.files += 1;
                 *rebuilt.rows.entry(file.table).or_default() += file.rows;
                 written.push(file);
@@ -277,7 +285,8 @@ impl Inner {
         month: &Month,
         rows: Sorted,
     ) -> Result<Vec<PathBuf>, Error> {
-        self.settle(self.write(table, month, rows)?)
+        let parts = self.divided(table, &rows).into_iter();
+        self.settle(parts.map(|part| self.write(month, part)).collect::<Result<_, _>>()?)
     }
 
     /// The visible files of a table's month.

@@ -4,18 +4,21 @@
 //! time; while it runs, the next one gathers, so that a burst becomes few commits. A commit of many
 //! that fails is tried one by one, so that one bad issue cannot hold up the others.
 
+mod commits;
+mod identity;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use jira::client::Error as JiraError;
 use jira::id::{IssueKey, Subject};
 use jira::time::Instant;
-use lake::Committed;
 use ledger::{Source, Work};
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use self::commits::Tried;
 use crate::Error;
 use crate::look::{Ended as Look, Looker, Ready, Seen, chain};
 use crate::metrics::{Ended, Metrics};
@@ -61,9 +64,6 @@ const BULK: usize = 100;
 
 /// Fewer than this are not worth a bulk request, which gives no remote links.
 const FEW: usize = 4;
-
-/// A commit's issues, and how it went.
-type Tried = (Vec<Ready>, Result<Committed, lake::Error>);
 
 /// What the loop is made of.
 pub struct Loop {
@@ -307,53 +307,6 @@ impl Loop {
         }
     }
 
-    /// Asks who we are when it is time to. On a task of its own: deliveries that wake the loop must
-    /// not begin the question anew.
-    fn start_probe(&mut self) {
-        let held = self.held_until.is_some_and(|until| self.looker.clock.now() < until);
-        if self.unproven.is_some() && !held && self.probe.is_none() {
-            let jira = self.looker.fetcher.main().clone();
-            self.probe = Some(tokio::spawn(async move { jira.identify().await.map(drop) }));
-        }
-    }
-
-    /// Who are we? Only an answer in order lets the loop go on: nothing that Jira tells to nobody in
-    /// particular is ever believed.
-    fn probed(&mut self, who: Result<Result<(), JiraError>, JoinError>) {
-        self.probe = None;
-        let failed = self.unproven.unwrap_or(0);
-        let who = match who {
-            Ok(who) => who,
-            Err(broken) => {
-                error!("the question who we are broke off: {broken}");
-                return self.hold(self.looker.limits.back_off.min);
-            }
-        };
-        match who {
-            Ok(()) => {
-                info!("jira accepts the credentials, going on");
-                self.unproven = None;
-                self.metrics.paused.set(0);
-            }
-            Err(JiraError::Unauthorized | JiraError::Anonymous) => self.pause(),
-            Err(error) => {
-                warn!("jira does not say who we are: {}", chain(&error));
-                self.unproven = Some(failed.saturating_add(1));
-                self.hold(self.looker.limits.back_off.after(failed, rand::random()));
-            }
-        }
-    }
-
-    fn pause(&mut self) {
-        error!(
-            "jira refuses the credentials: nothing is fetched until they are in order; \
-             run `jiralake doctor`"
-        );
-        self.unproven = Some(0);
-        self.metrics.paused.set(1);
-        self.hold(self.looker.limits.pause);
-    }
-
     fn looked(&mut self, look: Result<Look, JoinError>) {
         match look {
             Ok(look) => self.ended(look),
@@ -406,15 +359,6 @@ impl Loop {
         self.metrics.looks.get_or_create(&Ended { outcome }).inc();
     }
 
-    /// Who is waited for is committed before what catches up.
-    fn queue(&mut self, ready: Ready) {
-        let urgent = |ready: &Ready| URGENT.contains(&ready.work.source);
-        match self.ready.iter().position(|other| !urgent(other)).filter(|_| urgent(&ready)) {
-            Some(place) => self.ready.insert(place, ready),
-            None => self.ready.push_back(ready),
-        }
-    }
-
     /// Gives a leased item back once the ledger works again.
     fn return_later(&mut self, work: Work) {
         let looker = self.looker.clone();
@@ -425,104 +369,6 @@ impl Loop {
             let returned = looker.ledger.retry(&work, due, "the ledger failed").await;
             (work, returned.map(|()| Seen::Settled).map_err(Error::from))
         });
-    }
-
-    /// Starts a commit of what is ready, if none runs.
-    fn start_commit(&mut self) {
-        // Rows that are committed but not visible yet are worth a commit of nothing.
-        let catches_up = self.behind && !self.is_held();
-        if self.commit.is_some() || (self.ready.is_empty() && !catches_up) {
-            return;
-        }
-        let most = if self.one_by_one > 0 { 1 } else { self.looker.limits.commit_issues };
-        self.one_by_one = self.one_by_one.saturating_sub(1);
-        let mut batch: Vec<Ready> = self.ready.drain(..most.min(self.ready.len())).collect();
-        let changes = batch.iter_mut().filter_map(|ready| ready.change.clone()).collect();
-        let finished = batch.iter().map(Ready::finished).collect();
-        self.committing = batch.len();
-        let lake = self.looker.lake.clone();
-        self.commit = Some(tokio::spawn(async move {
-            let committed = lake.commit(changes, finished).await;
-            (batch, committed)
-        }));
-    }
-
-    async fn committed(&mut self, ended: Result<Tried, JoinError>) {
-        self.commit = None;
-        self.committing = 0;
-        match ended {
-            Ok((batch, Ok(committed))) => {
-                self.behind = false;
-                self.tell(&batch, &committed);
-            }
-            Ok((_, Err(behind @ lake::Error::Behind { .. }))) => {
-                // The work is retired already; the next commit brings the names up to date.
-                error!("rows are committed but not visible yet: {}", chain(&behind));
-                self.behind = true;
-                self.hold(self.looker.limits.back_off.min);
-            }
-            Ok((batch, Err(error))) => self.commit_failed(batch, error).await,
-            Err(broken) => {
-                self.metrics.commit_failures.inc();
-                error!("a commit broke off: {broken}");
-            }
-        }
-    }
-
-    fn tell(&self, batch: &[Ready], committed: &Committed) {
-        self.metrics.commit_seconds.observe(committed.took.as_secs_f64());
-        self.metrics.odd_values.inc_by(committed.odd_values);
-        let now = self.looker.clock.now();
-        for ready in batch {
-            let since_hint = now.since(ready.work.hinted_at);
-            self.metrics.committed_issues.inc();
-            self.metrics.visible_seconds.observe(since_hint.as_secs_f64());
-            let subject = &ready.work.subject;
-            let name = ready.key.as_ref().map_or_else(|| subject.to_string(), ToString::to_string);
-            info!(
-                issue = %subject, issue.key = %name, source = ready.work.source.name(),
-                look_ms = millis(ready.took), commit_ms = millis(committed.took),
-                visible_ms = millis(since_hint), commit = committed.commit.get(),
-                "{name} is committed"
-            );
-            let applied = Applied {
-                subject: subject.clone(),
-                key: ready.key.clone(),
-                source: ready.work.source,
-                since_hint,
-                look: ready.took,
-                commit: committed.took,
-                together: batch.len(),
-            };
-            // Nobody listening is not a failure.
-            drop(self.applied.send(applied));
-        }
-    }
-
-    async fn commit_failed(&mut self, batch: Vec<Ready>, error: lake::Error) {
-        self.metrics.commit_failures.inc();
-        let count = batch.len();
-        error!(issues = count, "a commit of {count} issues failed: {}", chain(&error));
-        if count > 1 {
-            self.one_by_one = count;
-            for ready in batch.into_iter().rev() {
-                self.ready.push_front(ready);
-            }
-            return;
-        }
-        let concerns_all = matches!(error, lake::Error::Disk { .. } | lake::Error::Ledger { .. });
-        let error = Error::Lake(error);
-        for ready in batch {
-            if concerns_all {
-                self.hold(self.looker.limits.back_off.after(ready.work.attempts, rand::random()));
-            }
-            let wait = self.looker.limits.back_off.after(ready.work.attempts, rand::random());
-            let due = self.looker.clock.now().plus(wait);
-            if let Err(failed) = self.looker.ledger.retry(&ready.work, due, &chain(&error)).await {
-                self.hold_for_ledger(&failed);
-                self.return_later(ready.work);
-            }
-        }
     }
 
     /// After the stop: looks in hand get a moment, then what is ready is committed. What was cut
@@ -556,8 +402,4 @@ async fn joined<T>(commit: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
         Some(running) => running.await,
         None => std::future::pending().await,
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
