@@ -73,7 +73,7 @@ impl Month {
             seed: 7,
             since,
             until,
-            target_bytes: 45_000,
+            target_bytes: 60_000,
             ..Options::default()
         };
         let generator = Generator::new(options);
