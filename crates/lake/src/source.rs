@@ -161,14 +161,10 @@ fn described(file: &Bytes) -> Result<Footer, Unfit> {
 }
 
 fn read(file: &mut File, start: u64, length: u64) -> Result<Bytes, Unfit> {
-    let length = usize::try_from(length).map_err(|_| Unfit::Changed)?;
-    let mut bytes = vec![0; length];
+    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| Unfit::Changed)?);
     file.seek(SeekFrom::Start(start)).map_err(unread)?;
-    match file.read_exact(&mut bytes) {
-        Ok(()) => Ok(bytes.into()),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Unfit::Changed),
-        Err(error) => Err(unread(error)),
-    }
+    file.take(length).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(Unfit::Changed) }
 }
 
 fn unread(error: io::Error) -> Unfit {
