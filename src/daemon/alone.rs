@@ -43,7 +43,7 @@ impl Alone {
                 false
             }
             Err(lake::Error::Locked { holder, .. }) => {
-                crate::report::talk(format_args!("{holder} has the lake and does the work"));
+                leave_to(&holder);
                 true
             }
             Err(error) => return Err(error.into()),
@@ -78,16 +78,23 @@ impl Alone {
         u64::try_from(in_hand).unwrap_or(0)
     }
 
-    /// Resolves when the loop ended by itself, which it should not.
+    /// Resolves when the loop ended by itself, which it should not. One that found the lake taken
+    /// meanwhile, by a program that was just starting, leaves the work to that.
     pub(crate) async fn broken(&mut self) -> anyhow::Error {
-        match &mut self.own {
-            None => std::future::pending().await,
-            Some(own) => match (&mut own.rounds).await {
-                Ok(Ok(())) => anyhow::anyhow!("the loop ended by itself"),
-                Ok(Err(error)) => error.context("the loop ended"),
-                Err(error) => anyhow::Error::new(error).context("the loop broke off"),
-            },
+        if let Some(own) = &mut self.own {
+            match (&mut own.rounds).await {
+                Ok(Ok(())) => return anyhow::anyhow!("the loop ended by itself"),
+                Ok(Err(error)) => match holder(&error) {
+                    Some(holder) => {
+                        leave_to(holder);
+                        self.own = None;
+                    }
+                    None => return error.context("the loop ended"),
+                },
+                Err(error) => return anyhow::Error::new(error).context("the loop broke off"),
+            }
         }
+        std::future::pending().await
     }
 
     /// Stops the loop, which finishes what is in hand, within bounds.
@@ -95,7 +102,10 @@ impl Alone {
         if let Some(own) = self.own {
             own.stop.send_replace(true);
             match tokio::time::timeout(STOP, own.rounds).await {
-                Ok(ended) => ended.context("the loop broke off")??,
+                Ok(ended) => match ended.context("the loop broke off")? {
+                    Err(error) if holder(&error).is_none() => return Err(error),
+                    Ok(()) | Err(_) => {}
+                },
                 Err(_) => {
                     tracing::warn!("what took longer is cut off: due again at the next start")
                 }
@@ -104,4 +114,16 @@ impl Alone {
         self.ledger.close().await;
         Ok(())
     }
+}
+
+/// The program that has the lake, if that is why the loop ended.
+fn holder(error: &anyhow::Error) -> Option<&str> {
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(lake::Error::Locked { holder, .. }) => Some(holder.as_str()),
+        _ => None,
+    })
+}
+
+fn leave_to(holder: &str) {
+    crate::report::talk(format_args!("{holder} has the lake and does the work"));
 }

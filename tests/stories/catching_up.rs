@@ -1,12 +1,16 @@
 //! What no webhook told: the sweep, the census and the backfill find it; the breaker stops what
 //! cannot be right.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use jira::time::Clock;
+use lake::Lock;
 use ledger::Ledger;
 use serde_json::json;
 use sim::{Endpoint, NewComment, NewIssue, Options};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
 
 use crate::world::World;
 
@@ -232,6 +236,34 @@ async fn a_backfill_copies_all_and_survives_kills() {
     let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!((&again["found"], &again["to_fetch"]), (&json!(400), &json!(0)));
     world.start().await;
+    world.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_leaves_the_work_to_a_program_that_takes_the_lake_meanwhile() {
+    let options = Options { issues: 20, issue_bytes: 5_000, ..Options::default() };
+    let mut world = World::with(options, &[]).await;
+    world.stop().await;
+    world.sim.callers().forget();
+    world.sim.knobs().change(|knobs| knobs.latency_ms = 1_000);
+    let mut run = world.command(&["backfill"]).stderr(Stdio::piped()).spawn().unwrap();
+    // By the time it asks Jira something it has found the lake free, and not opened it yet.
+    world.until("the backfill asks", async || !world.sim.callers().counts().is_empty()).await;
+    let now = Clock::system().now();
+    let lock = Lock::take(&world.parquet(), "another program", now).unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while !said.contains("another program (pid") {
+        let line = timeout(Duration::from_secs(60), lines.next_line()).await.expect("it says so");
+        let Some(line) = line.unwrap() else { panic!("the backfill ended: {said}") };
+        said += &format!("{line}\n");
+    }
+    assert!(said.contains("has the lake and does the work"), "{said}");
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    drop(lock);
+    world.sim.knobs().change(|knobs| knobs.latency_ms = 0);
+    world.start().await;
+    assert!(run.wait().await.unwrap().success());
     world.ends_well().await;
 }
 

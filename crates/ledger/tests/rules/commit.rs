@@ -1,9 +1,11 @@
 //! The one transaction, issues and their keys, the catalog, cursors.
 
 use jira::time::Month;
-use ledger::{Again, CatalogFile, Commit, CommitId, Error, Finished, Outcome, Source};
+use ledger::{
+    Again, CatalogFile, Commit, CommitId, Error, Finished, IssueRecord, Outcome, Placed, Source,
+};
 
-use crate::bench::{Bench, finished, id, instant, issue, key};
+use crate::bench::{Bench, finished, id, instant, issue, issue_id, key};
 
 fn file(table: &str, month: &str, part: i64, commit: CommitId) -> CatalogFile {
     CatalogFile {
@@ -208,4 +210,40 @@ async fn a_cursor_keeps_what_was_set_last() {
         bench.after_crash().await.ledger.cursor("sweep").await.unwrap().as_deref(),
         Some("page ü")
     );
+}
+
+#[tokio::test]
+async fn what_tells_the_rows_of_an_issue_is_kept_until_its_month_is_made_anew() {
+    let bench = Bench::new().await;
+    let digests = |bytes: &[u8]| Some(bytes.to_vec());
+    let first = IssueRecord { digests: digests(&[0, 255]), ..issue(1, "A-1", 1) };
+    let february = "2026-02".parse().unwrap();
+    let second = IssueRecord { digests: digests(&[1]), month: february, ..issue(2, "A-2", 1) };
+    bench.commit(vec![first.clone(), second.clone(), issue(3, "A-3", 1)], vec![]).await;
+    let placed = async || {
+        let mut placed = bench.ledger.placed(&[1, 2, 3, 4].map(issue_id)).await.unwrap();
+        placed.sort_by_key(|placed| placed.id);
+        placed
+    };
+    let of = |record: &IssueRecord| Placed {
+        id: record.id,
+        month: record.month.clone(),
+        digests: record.digests.clone(),
+    };
+    let third = issue(3, "A-3", 1);
+    assert_eq!(placed().await, [of(&first), of(&second), of(&third)]);
+    // Of an issue that the same commit writes, the new ones count.
+    let id = bench.ledger.next_commit().await.unwrap();
+    let third = IssueRecord { digests: digests(&[7]), ..third };
+    let commit = Commit {
+        id,
+        files: vec![],
+        dropped: vec![],
+        remade: vec![first.month.clone()],
+        issues: vec![third.clone()],
+        finished: vec![],
+    };
+    bench.ledger.commit(commit).await.unwrap();
+    let first = IssueRecord { digests: None, ..first };
+    assert_eq!(placed().await, [of(&first), of(&second), of(&third)]);
 }
