@@ -154,6 +154,7 @@ async fn a_bulk_edit_of_2000_issues_takes_few_requests() {
     let callers = world.sim.callers();
     let single = callers.count_of(Endpoint::Issue);
     let bulk = callers.count_of(Endpoint::BulkFetch) + callers.count_of(Endpoint::BulkChangelog);
+    assert!(single < 100, "{single} issues were fetched alone, {bulk} bulk requests");
     assert!(single + bulk < 200, "{single} issues were fetched alone, {bulk} bulk requests");
     world.sim.knobs().change(|knobs| knobs.latency_ms = 0);
     world.ends_well().await;

@@ -48,7 +48,11 @@ impl Told {
         {
             let pairs = old.into_iter().zip(new).enumerate();
             let differ = pairs.filter(|(_, (old, new))| old != new).map(|(place, _)| place);
-            self.columns.insert(issue, differ.collect());
+            let differ = differ.collect::<Vec<_>>();
+            // None: the rows differ in something else, as in the type of a column that is null.
+            if !differ.is_empty() {
+                self.columns.insert(issue, differ);
+            }
         }
     }
 }
@@ -291,6 +295,9 @@ mod tests {
         let mut older = known.clone();
         older[0] -= 1;
         assert_eq!(told(Table::Issues, &older, &known), Told::default());
+        let retyped = Arc::new(StringArray::from(vec![None::<&str>]));
+        let retyped = of(Table::Issues, &[Some("a")], retyped).unwrap();
+        assert_eq!(told(Table::Issues, &known, &retyped), Told::default());
         // A type that no table has.
         let odd = Arc::new(Float64Array::from(vec![1.0]));
         assert_eq!(of(Table::Issues, &[Some("a")], odd), None);

@@ -25,7 +25,6 @@ use crate::tree::Inner;
 const SYNCS: usize = 4;
 
 /// The rows of one file of a table's month.
-#[derive(Clone)]
 pub(crate) struct Part {
     table: Table,
     number: i64,

@@ -264,7 +264,8 @@ impl Inner {
                 rows.add(harvest.take(month, table)?);
                 Ok(self.divided(table, &rows))
             });
-            let mut parts = parts.into_iter().collect::<Result<Vec<_>, Error>>()?.concat();
+            let parts = parts.into_iter().collect::<Result<Vec<_>, Error>>()?;
+            let mut parts = parts.into_iter().flatten().collect::<Vec<_>>();
             // The largest first, so that at the end no thread waits for one that has just begun.
             parts.sort_by_key(|part| std::cmp::Reverse(part.rows.rows()));
             for file in cores::map(parts, cores::count(), |part| self.write(month, part)) {
