@@ -15,20 +15,18 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
-};
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::WriterProperties;
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 
+use crate::chunk::{self, Sink};
 use crate::divide::Span;
 use crate::durable::Temp;
 use crate::footer::{Footer, Group, describe};
@@ -37,7 +35,6 @@ use crate::source::Placed;
 use crate::splice::Sorted;
 use crate::views;
 
-const ZSTD_LEVEL: i32 = 3;
 const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// A complete file that has no visible name yet.
@@ -54,14 +51,12 @@ pub(crate) struct Staged {
     pub(crate) footer: Footer,
 }
 
-/// Encodes rows of one schema; shared by all that encode row groups of a file.
-pub(crate) struct Encoder {
-    factory: ArrowRowGroupWriterFactory,
-    schema: SchemaRef,
+/// The rows of a row group, or some columns of it, encoded.
+pub(crate) struct Encoded {
+    bytes: Bytes,
+    /// The columns in order, with their places in the bytes.
+    columns: Vec<ColumnCloseResult>,
 }
-
-/// The rows of a row group, encoded.
-pub(crate) struct Encoded(Vec<ArrowColumnChunk>);
 
 /// A file in the making.
 pub(crate) struct Writer {
@@ -76,39 +71,35 @@ pub(crate) fn begin(
     schema: &SchemaRef,
     about: Vec<KeyValue>,
     target: &Path,
-) -> Result<(Writer, Encoder), ParquetError> {
+) -> Result<Writer, ParquetError> {
     let (temp, file) = Temp::beside(target)?;
     let writer =
-        ArrowWriter::try_new(Summing::new(file), Arc::clone(schema), Some(properties(about)?))?;
-    let (inner, factory) = writer.into_serialized_writer()?;
-    let encoder = Encoder { factory, schema: Arc::clone(schema) };
-    Ok((Writer { temp, inner, groups: Some(Vec::new()) }, encoder))
-}
-
-impl Encoder {
-    /// Encodes a row group; needs no order and no file, so that any thread can.
-    pub(crate) fn encode(&self, rows: &RecordBatch) -> Result<Encoded, ParquetError> {
-        let mut columns = self.factory.create_column_writers(0)?.into_iter();
-        let mut chunks = Vec::new();
-        for (field, values) in self.schema.fields().iter().zip(rows.columns()) {
-            for leaf in compute_leaves(field, values)? {
-                // There is a writer for each leaf of the schema.
-                let Some(mut column) = columns.next() else { break };
-                column.write(&leaf)?;
-                chunks.push(column.close()?);
-            }
-        }
-        Ok(Encoded(chunks))
-    }
+        ArrowWriter::try_new(Summing::new(file), Arc::clone(schema), Some(properties(about)))?;
+    let (inner, _) = writer.into_serialized_writer()?;
+    Ok(Writer { temp, inner, groups: Some(Vec::new()) })
 }
 
 impl Encoded {
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.iter().map(|column| column.close().bytes_written).sum()
+        self.bytes.len() as u64
     }
 }
 
 impl Writer {
+    /// Encodes rows of some columns, by their places in the schema.
+    pub(crate) fn encode(
+        &self,
+        rows: &RecordBatch,
+        places: impl IntoIterator<Item = usize>,
+    ) -> Result<Encoded, ParquetError> {
+        let (schema, mut sink) = (self.inner.schema_descr(), Sink::new(Vec::new()));
+        let columns = rows.columns().iter().zip(places);
+        let columns =
+            columns.map(|(values, place)| chunk::encode(&schema.column(place), values, &mut sink));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        Ok(Encoded { bytes: sink.into_inner()?.into(), columns })
+    }
+
     /// Puts an encoded row group behind those that are there.
     pub(crate) fn append(
         &mut self,
@@ -117,8 +108,8 @@ impl Writer {
     ) -> Result<(), ParquetError> {
         self.sum(Mode::Group(crc32fast::Hasher::new()))?;
         let mut writer = self.inner.next_row_group()?;
-        for column in group.0 {
-            column.append_to_row_group(&mut writer)?;
+        for column in group.columns {
+            writer.append_column(&group.bytes, column)?;
         }
         writer.close()?;
         let crc = self.sum(Mode::Nothing)?.unwrap_or_default();
@@ -150,11 +141,11 @@ impl Writer {
     ) -> Result<(), ParquetError> {
         self.sum(Mode::Group(crc32fast::Hasher::new()))?;
         let mut writer = self.inner.next_row_group()?;
-        let mut encoded = encoded.0.into_iter();
+        let mut columns = encoded.columns.into_iter();
         for place in 0..footer.metadata().row_group(number).num_columns() {
-            let column = if places.contains(&place) { encoded.next() } else { None };
+            let column = if places.contains(&place) { columns.next() } else { None };
             match column {
-                Some(column) => column.append_to_row_group(&mut writer)?,
+                Some(column) => writer.append_column(&encoded.bytes, column)?,
                 None => writer.append_column(bytes, described(footer, number, place)?)?,
             }
         }
@@ -245,19 +236,6 @@ fn as_written(column: &ColumnChunkMetaData) -> Option<Statistics> {
     })
 }
 
-/// Encodes some columns of a row group as if all were encoded.
-pub(crate) fn encode_columns(
-    rows: &RecordBatch,
-    schema: &SchemaRef,
-) -> Result<Encoded, ParquetError> {
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties(Vec::new())?)
-        .with_skip_arrow_metadata(true);
-    let writer = ArrowWriter::try_new_with_options(io::sink(), Arc::clone(schema), options)?;
-    let (_, factory) = writer.into_serialized_writer()?;
-    Encoder { factory, schema: Arc::clone(schema) }.encode(rows)
-}
-
 /// Writes the rows beside `target`, under a temporary name, durably; each batch is a row group.
 pub(crate) fn encode(
     groups: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
@@ -265,11 +243,11 @@ pub(crate) fn encode(
     about: Vec<KeyValue>,
     target: &Path,
 ) -> Result<Staged, ParquetError> {
-    let (mut writer, encoder) = begin(schema, about, target)?;
+    let mut writer = begin(schema, about, target)?;
     for group in groups {
         let rows = group?;
         let issues = Sorted::of(vec![rows.clone()]).map(|rows| rows.spans()).unwrap_or_default();
-        writer.append(encoder.encode(&rows)?, Span::over(&issues))?;
+        writer.append(writer.encode(&rows, 0..)?, Span::over(&issues))?;
     }
     let staged = writer.finish()?;
     staged.file.sync_all()?;
@@ -288,14 +266,11 @@ pub(crate) fn about(table: &str, description: &str, schema: &Schema) -> Vec<KeyV
     ]
 }
 
-fn properties(about: Vec<KeyValue>) -> Result<WriterProperties, ParquetError> {
-    Ok(WriterProperties::builder()
+fn properties(about: Vec<KeyValue>) -> WriterProperties {
+    WriterProperties::builder()
         .set_created_by(concat!("jiralake version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_statistics_enabled(EnabledStatistics::Page) // includes the page index
-        .set_max_row_group_row_count(None) // groups end where issues end
         .set_key_value_metadata(Some(about))
-        .build())
+        .build()
 }
 
 fn count<N: TryInto<i64>>(n: N) -> Result<i64, ParquetError> {
@@ -363,11 +338,9 @@ impl Write for Summing {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
     use arrow::datatypes::{DataType, Field};
-    use bytes::Bytes;
-
-    use super::*;
 
     /// A row group that is copied says of itself what it said when it was encoded, also when that
     /// was read from a file meanwhile.
@@ -394,7 +367,7 @@ mod tests {
         let read = Footer::read(&bytes, bytes.len() as u64).unwrap();
         let whole = crate::source::tests::placed(&bytes);
         for footer in [&first.footer, &read] {
-            let (mut writer, _) = begin(&schema, Vec::new(), &dir.path().join("y")).unwrap();
+            let mut writer = begin(&schema, Vec::new(), &dir.path().join("y")).unwrap();
             let group = footer.groups.as_ref().unwrap()[0];
             writer.copy((footer, 0, &whole), group).unwrap();
             let copy = writer.finish().unwrap();

@@ -19,6 +19,7 @@ mod scan;
 mod mapping;
 mod splice;
 mod divide;
+mod chunk;
 mod encode;
 mod decode;
 

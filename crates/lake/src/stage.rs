@@ -23,7 +23,7 @@ use crate::digest::Told;
 use crate::divide::{Bounds, Span};
 use crate::draft::{Change, Draft, Halt, Origin, Piece};
 use crate::durable;
-use crate::encode::{self, about, begin, encode_columns};
+use crate::encode::{self, about, begin};
 use crate::error::{Error, disk};
 use crate::footers::Footers;
 use crate::numbers::number;
@@ -346,13 +346,13 @@ pub(crate) fn write_file(
     (schema, target): (&SchemaRef, &Path),
 ) -> Result<(encode::Staged, Effort), Broken> {
     let about = about(table.name(), table.description(), schema);
-    let (mut writer, encoder) = begin(schema, about, target)?;
+    let mut writer = begin(schema, about, target)?;
     let mut effort = Effort::default();
     for piece in draft.pieces.get(pieces).unwrap_or_default() {
         let before = writer.bytes();
         let Some((file, number)) = piece.place() else {
             let rows = draft.rows.between(piece.span).map_err(ParquetError::from)?;
-            writer.append(encoder.encode(&rows)?, Some(piece.span))?;
+            writer.append(writer.encode(&rows, 0..)?, Some(piece.span))?;
             effort.encoded += 1;
             effort.encoded_bytes += writer.bytes() - before;
             continue;
@@ -364,7 +364,7 @@ pub(crate) fn write_file(
             let columns = project(schema, &patch.columns);
             let rows = values(from, &columns, (&patch.coming, piece.span)).map_err(Broken::from)?;
             let Some(rows) = rows else { continue };
-            let encoded = encode_columns(&rows, &columns)?;
+            let encoded = writer.encode(&rows, patch.columns.iter().copied())?;
             effort.encoded += 1;
             effort.encoded_bytes += encoded.bytes();
             writer.patch(from, (encoded, &patch.columns), piece.span)?;
