@@ -8,6 +8,7 @@ use crate::field::id::custom_number;
 use crate::field::role::Role;
 use crate::json::Json;
 use crate::node::Node;
+use crate::order::Once;
 use crate::view::View;
 
 /// The site that the snapshots come from.
@@ -35,6 +36,10 @@ pub(crate) struct Issue<'a> {
     /// By attachment id.
     pub(crate) files: &'a BTreeMap<String, StoredFile>,
     pub(crate) id: String,
+    /// Its thread of comments.
+    pub(crate) comments: Once<'a>,
+    /// Its history.
+    pub(crate) changes: Once<'a>,
     custom: Vec<(&'a str, Node<'a>)>,
 }
 
@@ -47,7 +52,10 @@ impl<'a> Issue<'a> {
     ) -> Self {
         let id = snapshot.id().to_string();
         let fields = snapshot.fields();
-        Self { snapshot, fields, site, map, files, id, custom: custom_fields(fields) }
+        let comments = Once::of(fields.at("comment").at("comments"));
+        let changes = Once::of(snapshot.node().at("changelog").at("histories"));
+        let custom = custom_fields(fields);
+        Self { snapshot, fields, site, map, files, id, comments, changes, custom }
     }
 
     /// Whether it is still there: the snapshot itself says so.

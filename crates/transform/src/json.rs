@@ -12,10 +12,11 @@ mod text;
 use std::borrow::Cow;
 
 use bumpalo::Bump;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
+use lanes::is_same;
 pub(crate) use parse::parse;
+use text::quote;
 
 /// Where a tree's lists, and texts that had to be made, are kept.
 #[derive(Debug, Default)]
@@ -196,18 +197,46 @@ impl<'a> Json<'a> {
 
     /// Its JSON text, without blanks.
     pub fn text(self) -> String {
-        // Writing to memory does not fail, and every name is a text.
-        serde_json::to_string(&self).unwrap_or_default()
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(flag) => out.push_str(if flag { "true" } else { "false" }),
+            Self::Number(Number::Whole(whole)) => out.push_str(&whole.to_string()),
+            Self::Number(Number::Negative(negative)) => out.push_str(&negative.to_string()),
+            Self::Number(Number::Float(float)) => out.push_str(&Value::from(float).to_string()),
+            Self::Text(text) => quote(text, out),
+            Self::List(elements) => {
+                out.push('[');
+                for (at, element) in elements.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    element.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (at, (name, json)) in members.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    quote(name, out);
+                    out.push(':');
+                    json.write(out);
+                }
+                out.push('}');
+            }
+        }
     }
 
     /// The member of that name, if it is an object that has one.
     pub fn get(self, name: &str) -> Option<Self> {
         let members = self.as_object()?;
         if members.len() <= FEW {
-            // Names mostly differ in their lengths already.
-            let mut members = members.iter();
-            let is_it = |(known, _): &&Member<'_>| known.len() == name.len() && *known == name;
-            return members.find(is_it).map(|(_, json)| *json);
+            let is_it = |(known, _): &&Member<'_>| is_same(known, name);
+            return members.iter().find(is_it).map(|(_, json)| *json);
         }
         let at = members.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
         members.get(at).map(|(_, json)| *json)
@@ -245,27 +274,6 @@ impl<'a> Json<'a> {
 
     pub(crate) fn is_object(self) -> bool {
         matches!(self, Self::Object(_))
-    }
-}
-
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => to.serialize_unit(),
-            Self::Bool(flag) => to.serialize_bool(*flag),
-            Self::Number(Number::Whole(whole)) => to.serialize_u64(*whole),
-            Self::Number(Number::Negative(negative)) => to.serialize_i64(*negative),
-            Self::Number(Number::Float(float)) => to.serialize_f64(*float),
-            Self::Text(text) => to.serialize_str(text),
-            Self::List(elements) => to.collect_seq(*elements),
-            Self::Object(members) => {
-                let mut map = to.serialize_map(Some(members.len()))?;
-                for (name, json) in *members {
-                    map.serialize_entry(name, json)?;
-                }
-                map.end()
-            }
-        }
     }
 }
 

@@ -30,6 +30,19 @@ fn sorted<'a>(list: Node<'a>, lost: &mut u64) -> Vec<(Place, Node<'a>)> {
     elements
 }
 
+/// A list, once each, and how many of its elements could not be objects.
+pub(crate) struct Once<'a> {
+    pub(crate) elements: Vec<Node<'a>>,
+    pub(crate) lost: u64,
+}
+
+impl<'a> Once<'a> {
+    pub(crate) fn of(list: Node<'a>) -> Self {
+        let mut lost = 0;
+        Self { elements: once_each(list, &mut lost), lost }
+    }
+}
+
 /// The same, and of elements with the same id only the one that was edited last. Elements without
 /// an id are all kept.
 pub(crate) fn once_each<'a>(list: Node<'a>, lost: &mut u64) -> Vec<Node<'a>> {

@@ -9,6 +9,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr3_iter;
+
 /// What stands in the place of a credential.
 pub const REDACTED: &str = "REDACTED";
 
@@ -50,15 +52,13 @@ pub(crate) fn url(url: &str) -> Cow<'_, str> {
 fn next_url(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let rest = bytes.get(from..)?;
-    let found = rest.iter().enumerate().position(|(offset, byte)| {
+    let found = memchr3_iter(b':', b'/', b'?', rest).find(|offset| {
         let before = (from + offset).checked_sub(1).and_then(|at| bytes.get(at));
-        match byte {
-            b':' => {
-                rest.get(offset..).is_some_and(|tail| tail.starts_with(b"://"))
-                    && before.is_some_and(u8::is_ascii_alphanumeric)
+        match rest.get(*offset..) {
+            Some([b':', tail @ ..]) => {
+                tail.starts_with(b"//") && before.is_some_and(u8::is_ascii_alphanumeric)
             }
-            b'/' | b'?' => before.is_none_or(|byte| starts_word(*byte)),
-            _ => false,
+            _ => before.is_none_or(|byte| starts_word(*byte)),
         }
     })?;
     Some(from + found)

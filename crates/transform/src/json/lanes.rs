@@ -28,6 +28,31 @@ pub(super) fn end_of_blanks(bytes: &[u8], at: usize) -> usize {
     })
 }
 
+/// Whether two names are the same one. Names are short, and calling the comparison of long texts
+/// takes longer than comparing them.
+#[inline]
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    let whole = |ends: (Option<&[u8; 8]>, Option<&[u8; 8]>)| {
+        ends.0
+            .zip(ends.1)
+            .map(|(one, other)| (u64::from_ne_bytes(*one), u64::from_ne_bytes(*other)))
+    };
+    let (first, last) = (
+        whole((one.first_chunk(), other.first_chunk())),
+        whole((one.last_chunk(), other.last_chunk())),
+    );
+    match (first, last) {
+        (Some((one, other)), Some((end, other_end))) if one == other && end == other_end => {}
+        (Some(_), Some(_)) => return false,
+        _ => return one.iter().eq(other),
+    }
+    one.len() <= 16 || one == other
+}
+
 #[inline(always)]
 fn first(bytes: &[u8], mut at: usize, found: impl Fn(u8x16) -> u8x16) -> usize {
     while let Some((lanes, _)) = bytes.get(at..).and_then(<[u8]>::split_first_chunk::<WIDTH>) {
@@ -48,6 +73,21 @@ fn first(bytes: &[u8], mut at: usize, found: impl Fn(u8x16) -> u8x16) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_the_same_if_every_byte_is() {
+        let text = "0123456789abcdefghijklmnopqrstuvwxyz";
+        for length in 0..text.len() {
+            let name = &text[..length];
+            assert!(is_same(name, &name.to_owned()));
+            assert!(!is_same(name, &text[..length + 1]));
+            for place in 0..length {
+                let mut other = name.to_owned();
+                other.replace_range(place..place + 1, "!");
+                assert!(!is_same(name, &other), "{other}");
+            }
+        }
+    }
 
     #[test]
     fn ends_are_found_at_every_distance() {

@@ -6,7 +6,7 @@
 
 use bumpalo::Bump;
 
-use super::lanes::{end_of_blanks, end_of_text};
+use super::lanes::{end_of_blanks, end_of_text, is_same};
 use super::text::{is_escaped, unescape};
 use super::{Arena, Json, Member, Number, Want};
 use crate::field::id::custom_number;
@@ -23,9 +23,9 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], want: Want<'_>, arena: &'a Arena) -> Op
     let mut parser =
         Parser { text, bytes, at: 0, arena: &arena.0, elements: Vec::new(), members: Vec::new() };
     parser.blanks();
-    let json = parser.value(want, 0)?;
+    parser.value(want, 0, |parser, json| parser.elements.push(json))?;
     parser.blanks();
-    (parser.at == bytes.len()).then_some(json)
+    if parser.at == bytes.len() { parser.elements.pop() } else { None }
 }
 
 struct Parser<'a> {
@@ -68,50 +68,80 @@ impl<'a> Parser<'a> {
         found.then_some(())
     }
 
-    fn value(&mut self, want: Want<'_>, depth: usize) -> Option<Json<'a>> {
+    /// Reads a value and hands it to `keep`. What a function answers goes through memory, where a
+    /// value that was put together from parts is waited for; so this is inlined where it is kept.
+    #[inline(always)]
+    fn value(
+        &mut self,
+        want: Want<'_>,
+        depth: usize,
+        keep: impl FnOnce(&mut Self, Json<'a>),
+    ) -> Option<()> {
         match self.peek() {
-            b'"' => self.string().map(Json::Text),
-            b'{' if depth < MAX_DEPTH => self.object(want, depth + 1),
-            b'[' if depth < MAX_DEPTH => self.list(want, depth + 1),
-            b'n' => self.word("null").map(|()| Json::Null),
-            b't' => self.word("true").map(|()| Json::Bool(true)),
-            b'f' => self.word("false").map(|()| Json::Bool(false)),
-            _ => self.number().map(Json::Number),
+            b'"' => {
+                let text = self.string()?;
+                keep(self, Json::Text(text));
+            }
+            b'{' if depth < MAX_DEPTH => {
+                let members = self.object(want, depth + 1)?;
+                keep(self, Json::Object(members));
+            }
+            b'[' if depth < MAX_DEPTH => {
+                let elements = self.list(want, depth + 1)?;
+                keep(self, Json::List(elements));
+            }
+            b'n' => {
+                self.word("null")?;
+                keep(self, Json::Null);
+            }
+            b't' => {
+                self.word("true")?;
+                keep(self, Json::Bool(true));
+            }
+            b'f' => {
+                self.word("false")?;
+                keep(self, Json::Bool(false));
+            }
+            _ => {
+                let number = self.number()?;
+                keep(self, Json::Number(number));
+            }
         }
+        Some(())
     }
 
-    fn list(&mut self, want: Want<'_>, depth: usize) -> Option<Json<'a>> {
+    #[inline(never)]
+    fn list(&mut self, want: Want<'_>, depth: usize) -> Option<&'a [Json<'a>]> {
         self.at += 1;
         self.blanks();
         if self.take(b']') {
-            return Some(Json::List(&[]));
+            return Some(&[]);
         }
         let before = self.elements.len();
         loop {
-            let element = self.value(want, depth)?;
-            self.elements.push(element);
+            self.value(want, depth, |parser, element| parser.elements.push(element))?;
             if self.ends(b']')? {
                 break;
             }
         }
         let list = self.arena.alloc_slice_copy(self.elements.get(before..)?);
         self.elements.truncate(before);
-        Some(Json::List(list))
+        Some(list)
     }
 
-    fn object(&mut self, want: Want<'_>, depth: usize) -> Option<Json<'a>> {
+    #[inline(never)]
+    fn object(&mut self, want: Want<'_>, depth: usize) -> Option<&'a [Member<'a>]> {
         self.at += 1;
         self.blanks();
         if self.take(b'}') {
-            return Some(Json::Object(&[]));
+            return Some(&[]);
         }
         let before = self.members.len();
         loop {
             let name = self.name()?;
             match wanted(want, name) {
                 Some(want) => {
-                    let value = self.value(want, depth)?;
-                    self.members.push((name, value));
+                    self.value(want, depth, |parser, value| parser.members.push((name, value)))?;
                 }
                 None => self.skip(depth)?,
             }
@@ -123,7 +153,7 @@ impl<'a> Parser<'a> {
         let length = sort(members);
         let object = self.arena.alloc_slice_copy(members.get(..length)?);
         self.members.truncate(before);
-        Some(Json::Object(object))
+        Some(object)
     }
 
     /// A member's name, with the colon behind it.
@@ -296,8 +326,7 @@ impl<'a> Parser<'a> {
 fn wanted<'w>(want: Want<'w>, name: &str) -> Option<Want<'w>> {
     // Most names differ in their lengths already, so that going along the list is fastest.
     let among = |members: &'w [(&'w str, Want<'w>)]| {
-        let known = members.iter().find(|(known, _)| known.len() == name.len() && *known == name);
-        known.map(|(_, want)| *want)
+        members.iter().find(|(known, _)| is_same(known, name)).map(|(_, want)| *want)
     };
     match want {
         Want::All => Some(Want::All),

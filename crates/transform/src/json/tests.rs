@@ -146,6 +146,16 @@ fn what_is_not_wanted_is_not_there() {
     assert_eq!(found, r#"{"customfield_1":{"d":4},"n":5}"#);
 }
 
+#[test]
+fn every_character_is_escaped_as_it_has_to_be() {
+    let all = (0..0x100_u32).chain([0x2028, 0xffff, 0x1_f600]).filter_map(char::from_u32);
+    let all = all.collect::<String>();
+    for text in [all.as_str(), "", "\"", "é\n", &"x".repeat(40)] {
+        let value = Value::from(vec![Value::from(text), serde_json::json!({ text: text })]);
+        assert_eq!(Json::of(&value, &Arena::new()).text(), value.to_string());
+    }
+}
+
 fn anything() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -1,7 +1,9 @@
-//! What a text with escapes means.
+//! What a text with escapes means, and a text with the escapes that it needs.
 
 use bumpalo::Bump;
 use bumpalo::collections::String;
+
+use super::lanes::end_of_text;
 
 /// The text between two quotes; `None` when an escape in it is none.
 pub(super) fn unescape<'a>(raw: &str, arena: &'a Bump) -> Option<&'a str> {
@@ -15,6 +17,30 @@ pub(super) fn unescape<'a>(raw: &str, arena: &'a Bump) -> Option<&'a str> {
     }
     out.push_str(rest);
     Some(out.into_bump_str())
+}
+
+/// A text between quotes.
+pub(super) fn quote(text: &str, out: &mut std::string::String) {
+    out.push('"');
+    let mut at = 0;
+    loop {
+        let end = end_of_text(text.as_bytes(), at);
+        // What ends it is one byte, so that this is no half of a character.
+        out.push_str(text.get(at..end).unwrap_or_default());
+        match text.as_bytes().get(end) {
+            None => break,
+            Some(b'"') => out.push_str("\\\""),
+            Some(b'\\') => out.push_str("\\\\"),
+            Some(b'\n') => out.push_str("\\n"),
+            Some(b'\r') => out.push_str("\\r"),
+            Some(b'\t') => out.push_str("\\t"),
+            Some(0x8) => out.push_str("\\b"),
+            Some(0xc) => out.push_str("\\f"),
+            Some(control) => out.push_str(&format!("\\u{control:04x}")),
+        }
+        at = end + 1;
+    }
+    out.push('"');
 }
 
 /// Whether all escapes between two quotes are some.

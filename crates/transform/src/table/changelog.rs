@@ -3,13 +3,13 @@
 use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, count};
-use crate::order::once_each;
 
 pub(super) struct Changelog;
 
 pub(crate) struct Row<'a> {
     issue: &'a Issue<'a>,
     change: Node<'a>,
+    author: Node<'a>,
     item: Node<'a>,
     index: i64,
 }
@@ -23,10 +23,10 @@ impl Shape for Changelog {
         C::text("change_id", "Jira's id of the change.", |r| r.change.at("id").id()),
         C::text("issue_key", "The issue's current key.", |r| known(r.issue.key())),
         C::text("author_email", "Who changed it, where the address is visible.", |r| {
-            r.change.at("author").email()
+            r.author.email()
         }),
         C::text("author_name", "Display name of who changed it; NULL for automations.", |r| {
-            r.change.at("author").at("displayName").text()
+            r.author.at("displayName").text()
         }),
         C::text("field_name", "Name of the changed field.", |r| r.item.at("field").text()),
         C::text("field_type", "Whether the field is Jira's own (jira) or custom.", |r| {
@@ -44,7 +44,7 @@ impl Shape for Changelog {
         C::text("from_id", "Id of what it was.", |r| r.item.at("from").id()),
         C::text("to_id", "Id of what it became.", |r| r.item.at("to").id()),
         C::text("author_account_id", "Account of who changed it.", |r| {
-            r.change.at("author").at("accountId").text()
+            r.author.at("accountId").text()
         }),
         C::int("item", "Place within the change, from 0.", |r| Got::some(r.index)),
     ];
@@ -53,9 +53,17 @@ impl Shape for Changelog {
 impl Mapped for Changelog {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
-        for change in once_each(issue.at("changelog").at("histories"), lost) {
+        *lost += issue.changes.lost;
+        for change in issue.changes.elements.iter().copied() {
+            let author = change.at("author");
             let items = change.at("items").objects(lost).into_iter().enumerate();
-            rows.extend(items.map(|(at, item)| Row { issue, change, item, index: count(at) }));
+            rows.extend(items.map(|(at, item)| Row {
+                issue,
+                change,
+                author,
+                item,
+                index: count(at),
+            }));
         }
         rows
     }

@@ -3,7 +3,6 @@
 use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, count};
-use crate::order::once_each;
 
 pub(super) struct Comments;
 
@@ -51,8 +50,8 @@ impl Shape for Comments {
 
 impl Mapped for Comments {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
-        let thread = once_each(issue.fields.at("comment").at("comments"), lost);
-        let rows = thread.into_iter().enumerate();
+        *lost += issue.comments.lost;
+        let rows = issue.comments.elements.iter().copied().enumerate();
         rows.map(|(at, comment)| Row { issue, comment, position: count(at) }).collect()
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::column::{Column, Mapped, Shape, known};
+use crate::field::catalogue::Field;
 use crate::issue::Issue;
 use crate::node::Node;
 use crate::sla;
@@ -11,7 +12,8 @@ pub(super) struct CustomFields;
 
 pub(crate) struct Row<'a> {
     issue: &'a Issue<'a>,
-    field: &'a str,
+    id: &'a str,
+    field: Option<&'a Field>,
     value: Node<'a>,
 }
 
@@ -23,13 +25,13 @@ impl Shape for CustomFields {
     const COLUMNS: &'static [C] = &[
         C::text("issue_key", "The issue's current key.", |r| known(r.issue.key())),
         C::text("issue_id", "The issue's id, which never changes.", |r| known(&r.issue.id)),
-        C::text("field_id", "The field's id.", |r| known(r.field)),
+        C::text("field_id", "The field's id.", |r| known(r.id)),
         C::text("field_name", "The field's name.", |r| {
-            let name = r.issue.map.field(r.field).map(|field| field.name.as_str());
+            let name = r.field.map(|field| field.name.as_str());
             name.filter(|name| !name.is_empty()).map(Cow::Borrowed).into()
         }),
         C::text("field_type", "What kind of field it is, as Jira's schema says.", |r| {
-            r.issue.map.field(r.field).and_then(|field| field.custom.as_deref()).map(Cow::Borrowed).into()
+            r.field.and_then(|field| field.custom.as_deref()).map(Cow::Borrowed).into()
         }),
         C::text("value_text", "The value as a person would read it.", |r| {
             r.value.readable().into()
@@ -47,6 +49,6 @@ impl Mapped for CustomFields {
             value.is_set() && !empty && !sla::is_refused(*value)
         };
         let fields = issue.custom_fields().iter().copied().filter(said);
-        fields.map(|(field, value)| Row { issue, field, value }).collect()
+        fields.map(|(id, value)| Row { issue, id, field: issue.map.field(id), value }).collect()
     }
 }

@@ -11,7 +11,6 @@ use jira::time::Instant;
 use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node};
-use crate::order::once_each;
 
 pub(super) struct KeyAliases;
 
@@ -52,7 +51,7 @@ impl Mapped for KeyAliases {
         }
         // Elements that are lost here are counted by the changelog.
         let mut counted = 0;
-        for change in once_each(issue.at("changelog").at("histories"), &mut counted) {
+        for change in &issue.changes.elements {
             let items = change.at("items").objects(&mut counted).into_iter();
             for item in items.filter(|item| is_key(*item)) {
                 // An odd time is counted by the changelog as well.

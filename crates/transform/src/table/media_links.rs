@@ -11,7 +11,6 @@ use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::json::Json;
 use crate::node::{Got, Node, Text};
-use crate::order::once_each;
 use crate::adf::{MediaRef, media_of};
 
 pub(super) struct MediaLinks;
@@ -59,7 +58,7 @@ impl Mapped for MediaLinks {
             }));
         };
         add(None, issue.fields.at("description"));
-        for comment in once_each(issue.fields.at("comment").at("comments"), &mut lost) {
+        for comment in issue.comments.elements.iter().copied() {
             add(Some(comment), comment.at("body"));
         }
         rows
