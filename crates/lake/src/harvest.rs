@@ -158,13 +158,13 @@ impl<'m> Hand<'m> {
 
     /// Puts the rows of one file into the builders; the inner error is why it is no snapshot.
     fn read(&mut self, raw: &Raw, file: &str) -> Result<Result<Entry, String>, Error> {
-        match raw.read_into(file, &mut self.bytes) {
-            Ok(true) => {}
-            Ok(false) => return Ok(Err("it went away".to_owned())),
+        let bytes = match raw.read_into(file, &mut self.bytes) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Err("it went away".to_owned())),
             Err(Error::Unreadable { reason, .. }) => return Ok(Err(reason)),
             Err(error) => return Ok(Err(chain(&error))),
-        }
-        let entry = match View::read(&self.bytes, file, &self.wanted, &self.arena) {
+        };
+        let entry = match View::read(bytes, file, &self.wanted, &self.arena) {
             Ok(snapshot) => {
                 let files = raw.stored_files(snapshot.key())?;
                 self.builders.append_view(&snapshot, &files);
