@@ -6,7 +6,7 @@ use crate::column::Life;
 use crate::field::FieldMap;
 use crate::field::id::custom_number;
 use crate::field::role::Role;
-use crate::json::Json;
+use crate::json::{Indexed, Json};
 use crate::node::Node;
 use crate::order::Once;
 use crate::view::View;
@@ -27,10 +27,31 @@ pub struct StoredFile {
     pub sha256: Option<String>,
 }
 
+/// The fields of an issue, of which columns ask for many.
+pub(crate) struct Fields<'a> {
+    node: Node<'a>,
+    indexed: Option<Indexed<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(node: Node<'a>) -> Self {
+        let members = if let Node::Is(json) = node { json.as_object() } else { None };
+        Self { node, indexed: members.map(Indexed::of) }
+    }
+
+    /// The field of that id, as [`Node::at`] has it.
+    pub(crate) fn at(&self, id: &str) -> Node<'a> {
+        match &self.indexed {
+            Some(members) => members.get(id).map_or(Node::Absent, Node::Is),
+            None => self.node.at(id),
+        }
+    }
+}
+
 /// One issue in hand.
 pub(crate) struct Issue<'a> {
     pub(crate) snapshot: &'a View<'a>,
-    pub(crate) fields: Node<'a>,
+    pub(crate) fields: Fields<'a>,
     pub(crate) site: &'a Site,
     pub(crate) map: &'a FieldMap,
     /// By attachment id.
@@ -51,10 +72,10 @@ impl<'a> Issue<'a> {
         files: &'a BTreeMap<String, StoredFile>,
     ) -> Self {
         let id = snapshot.id().to_string();
-        let fields = snapshot.fields();
+        let custom = custom_fields(snapshot.fields());
+        let fields = Fields::of(snapshot.fields());
         let comments = Once::of(fields.at("comment").at("comments"));
         let changes = Once::of(snapshot.node().at("changelog").at("histories"));
-        let custom = custom_fields(fields);
         Self { snapshot, fields, site, map, files, id, comments, changes, custom }
     }
 

@@ -5,6 +5,7 @@
 //! as in a `serde_json::Value`; the JSON text of a tree is that of the value. What was made of
 //! bytes may lack members that nobody wanted ([`Want`]), and is otherwise equal.
 
+mod index;
 mod lanes;
 mod parse;
 mod text;
@@ -14,6 +15,7 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 use serde_json::Value;
 
+pub(crate) use index::Indexed;
 use lanes::is_same;
 pub(crate) use parse::parse;
 use text::quote;
@@ -62,6 +64,9 @@ const FEW: usize = 16;
 /// How deep a value is followed. One that came through a parser has half as many levels; one that
 /// was made otherwise may have any number, and the stack has not.
 const MAX_LEVELS: usize = 256;
+
+/// What the JSON text of a list or object has, mostly.
+const TEXT_BYTES: usize = 256;
 
 /// A member of an object.
 pub type Member<'a> = (&'a str, Json<'a>);
@@ -197,7 +202,11 @@ impl<'a> Json<'a> {
 
     /// Its JSON text, without blanks.
     pub fn text(self) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(match self {
+            Self::Text(text) => text.len() + 2,
+            Self::List(_) | Self::Object(_) => TEXT_BYTES,
+            Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+        });
         self.write(&mut text);
         text
     }

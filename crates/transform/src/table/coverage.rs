@@ -103,7 +103,7 @@ impl Shape for Coverage {
 
 impl Mapped for Coverage {
     fn rows<'a>(issue: &'a Issue<'a>, _lost: &mut u64) -> Vec<Row<'a>> {
-        let fields = issue.fields;
+        let fields = &issue.fields;
         let comments = fields.at("comment");
         let history = issue.at("changelog");
         let links = issue.at("_remote_links");
