@@ -9,27 +9,17 @@ pub(crate) fn map<T: Send, R: Send>(
     threads: usize,
     work: impl Fn(T) -> R + Sync,
 ) -> Vec<R> {
-    map_with(items, threads, (|| (), |_: &mut (), item| work(item)))
-}
-
-/// The same, where each thread has something of its own that it uses for one item after another.
-pub(crate) fn map_with<T: Send, R: Send, Own>(
-    items: Vec<T>,
-    threads: usize,
-    (own, work): (impl Fn() -> Own + Sync, impl Fn(&mut Own, T) -> R + Sync),
-) -> Vec<R> {
     let threads = threads.min(items.len());
     if threads <= 1 {
-        let mut own = own();
-        return items.into_iter().map(|item| work(&mut own, item)).collect();
+        return items.into_iter().map(work).collect();
     }
     let queue = Mutex::new(items.into_iter().enumerate());
     // A panic in a worker is carried on by the scope; the queue behind it is not used again.
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let run = || {
-        let (mut own, mut done) = (own(), Vec::new());
+        let mut done = Vec::new();
         while let Some((place, item)) = next() {
-            done.push((place, work(&mut own, item)));
+            done.push((place, work(item)));
         }
         done
     };

@@ -5,7 +5,7 @@
 //! makes of them.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrow::error::ArrowError;
 use jira::id::{IssueId, IssueKey};
@@ -23,11 +23,11 @@ use crate::scan::Entry;
 use crate::splice::Sorted;
 use crate::survey::Survey;
 
-/// Files that a thread reads into one batch of rows.
-const FILES_AT_ONCE: usize = 128;
+/// Files that a thread takes at once.
+const FILES_AT_ONCE: usize = 64;
 
-/// Text of that many bytes is a batch, however few files it came from.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Text of that many bytes is a batch of rows.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// An arena or buffer that one large snapshot blew up is not kept.
 const KEPT_BYTES: usize = 4 * 1024 * 1024;
@@ -50,7 +50,7 @@ struct Hand<'m> {
     issues: Vec<(IssueId, Month)>,
 }
 
-/// What came of some files.
+/// What came of the files that a thread read.
 #[derive(Default)]
 struct Sheaf {
     /// Each an entry, or unreadable with the reason.
@@ -69,16 +69,20 @@ impl Harvest {
         // Issues of neighbouring keys are mostly of one month.
         files.sort_by_cached_key(|file| order(file));
         let (total, done) = (files.len() as u64, AtomicU64::new(0));
-        let pieces = files.chunks(FILES_AT_ONCE).collect::<Vec<_>>();
-        let reap = |hand: &mut Hand<'_>, piece: &[String]| {
-            let sheaf = hand.reap(raw, piece, &pile);
-            let length = piece.len() as u64;
-            let done = done.fetch_add(length, Ordering::Relaxed) + length;
-            progress(Progress { phase: Phase::Survey, done, total });
-            sheaf
+        let (pieces, next) = (files.chunks(FILES_AT_ONCE).collect::<Vec<_>>(), AtomicUsize::new(0));
+        let reap = |()| {
+            let (mut hand, mut sheaf) = (Hand::of(mapping), Sheaf::default());
+            while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                hand.reap((raw, *piece), &pile, &mut sheaf)?;
+                let length = piece.len() as u64;
+                let done = done.fetch_add(length, Ordering::Relaxed) + length;
+                progress(Progress { phase: Phase::Survey, done, total });
+            }
+            hand.flush(&pile, &mut sheaf.oddities)?;
+            Ok(sheaf)
         };
-        let sheaves = cores::map_with(pieces, cores::count(), (|| Hand::of(mapping), reap));
-        let sheaves = sheaves.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let sheaves = cores::map(vec![(); cores::count()], cores::count(), reap);
+        let sheaves = sheaves.into_iter().collect::<Result<Vec<_>, Error>>()?;
         let mut oddities = Oddities::default();
         sheaves.iter().for_each(|sheaf| oddities.absorb(&sheaf.oddities));
         let survey = Survey::among(files.len(), sheaves.into_iter().flat_map(|sheaf| sheaf.files));
@@ -110,22 +114,14 @@ impl Harvest {
         Ok(sorted)
     }
 
-    /// All tables, in groups whose rows of a month are in memory together: no more than the bound
-    /// of the pile, or one table.
-    pub(crate) fn armfuls(&self, month: &Month) -> Vec<Vec<Table>> {
-        let (mut armfuls, mut held): (Vec<Vec<Table>>, usize) = (Vec::new(), 0);
-        for table in Table::ALL.iter().copied() {
-            let bytes = self.pile.bytes(month, table);
-            held = held.saturating_add(bytes);
-            match armfuls.last_mut() {
-                Some(armful) if held <= self.pile.bound => armful.push(table),
-                _ => {
-                    armfuls.push(vec![table]);
-                    held = bytes;
-                }
-            }
-        }
-        armfuls
+    /// How many bytes the rows of one table of a month have that wait.
+    pub(crate) fn bytes(&self, month: &Month, table: Table) -> usize {
+        self.pile.bytes(month, table)
+    }
+
+    /// How many bytes of rows may be in memory.
+    pub(crate) fn bound(&self) -> usize {
+        self.pile.bound
     }
 }
 
@@ -140,8 +136,13 @@ impl<'m> Hand<'m> {
         }
     }
 
-    fn reap(&mut self, raw: &Raw, files: &[String], pile: &Pile) -> Result<Sheaf, Error> {
-        let mut sheaf = Sheaf::default();
+    /// Reads some files; their rows are handed over when they are enough for a batch.
+    fn reap(
+        &mut self,
+        (raw, files): (&Raw, &[String]),
+        pile: &Pile,
+        sheaf: &mut Sheaf,
+    ) -> Result<(), Error> {
         for file in files {
             let entry = self.read(raw, file)?;
             if let Ok(entry) = &entry {
@@ -152,8 +153,7 @@ impl<'m> Hand<'m> {
                 self.flush(pile, &mut sheaf.oddities)?;
             }
         }
-        self.flush(pile, &mut sheaf.oddities)?;
-        Ok(sheaf)
+        Ok(())
     }
 
     /// Puts the rows of one file into the builders; the inner error is why it is no snapshot.

@@ -55,6 +55,7 @@ mod survey;
 mod month;
 mod pile;
 mod harvest;
+mod writing;
 mod rebuild;
 mod tree;
 mod redo;

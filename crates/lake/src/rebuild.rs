@@ -202,11 +202,16 @@ fn grouped(tasks: BTreeMap<Month, Task>, moves: BTreeSet<(Month, Month)>) -> Vec
 }
 
 impl Rebuilt {
+    /// Adds what was read of other issues.
+    pub(crate) fn absorb(&mut self, others: Self) {
+        self.issues += others.issues;
+        self.kept += others.kept;
+        self.unreadable.extend(others.unreadable);
+        self.oddities.absorb(&others.oddities);
+    }
+
     fn merge(&mut self, group: Self, files: &[CatalogFile]) {
-        self.issues += group.issues;
-        self.kept += group.kept;
-        self.unreadable.extend(group.unreadable);
-        self.oddities.absorb(&group.oddities);
+        self.absorb(group);
         self.files += files.len() as u64;
         self.months += files.iter().map(|file| &file.month).collect::<BTreeSet<_>>().len() as u64;
         for file in files {

@@ -17,7 +17,6 @@ use jira::id::{IssueId, IssueKey};
 use jira::time::{Clock, Month};
 use transform::Table;
 
-use crate::cores;
 use crate::decode::{Unfit, decode};
 use crate::dimension;
 use crate::divide::Bounds;
@@ -26,17 +25,18 @@ use crate::error::{Error, disk};
 use crate::harvest::Harvest;
 use crate::layout::{Style, Visible};
 use crate::lock::Lock;
-use crate::mapping::{Mapping, Tables};
+use crate::mapping::Mapping;
 use crate::month::MonthRows;
 use crate::open::blocking;
 use crate::pile::Pile;
 use crate::publish;
 use crate::raw::{Raw, chain};
-use crate::rebuild::{Phase, Progress, Rebuilt};
+use crate::rebuild::{Progress, Rebuilt};
 use crate::settle::Unsettled;
 use crate::splice::Sorted;
 use crate::survey::Survey;
 use crate::views;
+use crate::writing::Writing;
 
 /// Months whose files may wait for the disk while the next ones are made. Each holds a few dozen
 /// open files.
@@ -151,8 +151,8 @@ impl Inner {
         Ok(rebuilt)
     }
 
-    /// Makes one month after the other, and meanwhile settles the files of those before. Answers
-    /// the names of all files.
+    /// Makes the files of all months, and meanwhile settles those that are written. Answers the names
+    /// of all files.
     fn put_months(
         &self,
         (mut harvest, mut lost): (Harvest, BTreeMap<Month, BTreeSet<IssueId>>),
@@ -160,28 +160,17 @@ impl Inner {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<BTreeSet<PathBuf>, Error> {
         let entries = std::mem::take(&mut harvest.survey.months);
-        let total = entries.values().map(|entries| entries.len() as u64).sum();
         let months = entries.keys().chain(lost.keys()).cloned().collect::<BTreeSet<_>>();
-        let mut done = 0;
+        let months = months.into_iter().map(|month| {
+            let lost = lost.remove(&month).unwrap_or_default();
+            (month, lost)
+        });
         thread::scope(|scope| {
-            let (sender, written) = mpsc::sync_channel(MONTHS_UNSETTLED);
+            let (to, written) = mpsc::sync_channel(MONTHS_UNSETTLED);
             let settling = scope.spawn(|| self.settle_all(written));
-            for month in months {
-                let entries = entries.get(&month).map(Vec::as_slice).unwrap_or_default();
-                let around = (&self.raw, &self.mapping, self.clock.now());
-                let mut rows = harvest.again(entries, around)?;
-                rows.lost.extend(lost.remove(&month).unwrap_or_default());
-                rebuilt.add(&rows);
-                self.carry_over(&month, &mut rows, rebuilt);
-                let files = self.write_month((&harvest, &month), rows.tables, rebuilt)?;
-                // Nobody takes them any more: it failed, which the join tells.
-                if sender.send(files).is_err() {
-                    break;
-                }
-                done += entries.len() as u64;
-                progress(Progress { phase: Phase::Write, done, total });
-            }
-            drop(sender);
+            let (harvest, entries) = (&harvest, &entries);
+            let writing = Writing { inner: self, harvest, entries, progress, to };
+            writing.run(months, rebuilt)?;
             settling.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
@@ -224,7 +213,8 @@ impl Inner {
         Ok(lost)
     }
 
-    fn carry_over(&self, month: &Month, rows: &mut MonthRows, rebuilt: &mut Rebuilt) {
+    /// The rows that issues of unreadable files have, beside those that were read.
+    pub(crate) fn carry_over(&self, month: &Month, rows: &mut MonthRows, rebuilt: &mut Rebuilt) {
         if rows.lost.is_empty() {
             return;
         }
@@ -244,39 +234,6 @@ impl Inner {
             }
         }
         rebuilt.kept += kept.len() as u64;
-    }
-
-    /// Writes the tables of a month: the rows that wait, and these. As many tables are in memory
-    /// together as the bound allows, and their files are written side by side.
-    fn write_month(
-        &self,
-        (harvest, month): (&Harvest, &Month),
-        mut tables: Tables,
-        rebuilt: &mut Rebuilt,
-    ) -> Result<Vec<Unsettled>, Error> {
-        let mut written = Vec::new();
-        for together in harvest.armfuls(month) {
-            let rows = together.into_iter().map(|table| {
-                let rows = tables.remove(&table).unwrap_or_default();
-                (table, rows)
-            });
-            let parts = cores::map(rows.collect(), cores::count(), |(table, mut rows)| {
-                rows.add(harvest.take(month, table)?);
-                Ok(self.divided(table, &rows))
-            });
-            let parts = parts.into_iter().collect::<Result<Vec<_>, Error>>()?;
-            let mut parts = parts.into_iter().flatten().collect::<Vec<_>>();
-            // The largest first, so that at the end no thread waits for one that has just begun.
-            parts.sort_by_key(|part| std::cmp::Reverse(part.rows.rows()));
-            for file in cores::map(parts, cores::count(), |part| self.write(month, part)) {
-                let file = file?;
-                rebuilt.files += 1;
-                *rebuilt.rows.entry(file.table).or_default() += file.rows;
-                written.push(file);
-            }
-        }
-        rebuilt.months += u64::from(!written.is_empty());
-        Ok(written)
     }
 
     /// Writes the files of a table's month durably; others of that month go.

@@ -1,0 +1,260 @@
+//! What a harvest holds to the files of all months, on all cores. Whoever is free writes a file of a
+//! table that is in memory, or takes the next table out, so that no core waits for the end of a
+//! month.
+//!
+//! Promises: as many tables are in memory together as the bound of the pile allows, or one; the
+//! files of a month are handed over together; the first failure ends all of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use jira::id::IssueId;
+use jira::time::Month;
+use transform::Table;
+
+use crate::cores;
+use crate::error::Error;
+use crate::harvest::Harvest;
+use crate::mapping::Tables;
+use crate::rebuild::{Phase, Progress, Rebuilt};
+use crate::scan::Entry;
+use crate::settle::{Part, Unsettled};
+use crate::splice::Sorted;
+use crate::tree::Inner;
+
+/// See the module.
+pub(crate) struct Writing<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) harvest: &'a Harvest,
+    pub(crate) entries: &'a BTreeMap<Month, Vec<Entry>>,
+    pub(crate) progress: &'a (dyn Fn(Progress) + Sync),
+    /// Where the files of each month go.
+    pub(crate) to: SyncSender<Vec<Unsettled>>,
+}
+
+/// How far it is.
+#[derive(Default)]
+struct State {
+    /// Months that nobody began, with the issues whose rows are carried over.
+    months: VecDeque<(Month, BTreeSet<IssueId>)>,
+    /// Tables that are not in memory yet.
+    tables: VecDeque<Waiting>,
+    /// Files to be written of tables that are in memory.
+    parts: Vec<(Arc<Held>, Part)>,
+    /// Months that were begun, with how many of their tables are not written.
+    begun: BTreeMap<Month, (usize, Vec<Unsettled>)>,
+    /// Bytes of the tables in memory.
+    bytes: usize,
+    /// Steps that are being done.
+    running: usize,
+    /// Issues of the months that are written.
+    done: u64,
+    rebuilt: Rebuilt,
+    end: Option<End>,
+}
+
+/// Why it ends early.
+enum End {
+    Failed(Error),
+    /// Nobody takes the files any more, or somebody panicked: who waits for them will tell.
+    Broken,
+}
+
+/// A table of a month that is not in memory.
+struct Waiting {
+    table: Table,
+    of: Held,
+    /// Rows beside those that the harvest has.
+    more: Sorted,
+}
+
+/// A table of a month in memory.
+struct Held {
+    month: Month,
+    bytes: usize,
+}
+
+/// What can be done next.
+enum Step {
+    Begin(Month, BTreeSet<IssueId>),
+    Take(Waiting),
+    Write(Arc<Held>, Part),
+}
+
+/// What came of it.
+enum Done {
+    Begun(Month, Tables, Rebuilt),
+    Taken(Held, Vec<Part>),
+    Written(Arc<Held>, Unsettled),
+}
+
+impl Writing<'_> {
+    /// Writes the tables of these months, and tells what it did in `rebuilt`.
+    pub(crate) fn run(
+        self,
+        months: impl Iterator<Item = (Month, BTreeSet<IssueId>)>,
+        rebuilt: &mut Rebuilt,
+    ) -> Result<(), Error> {
+        let months = months.collect();
+        let state = State { months, rebuilt: std::mem::take(rebuilt), ..State::default() };
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        let threads = cores::count();
+        cores::map(vec![(); threads], threads, |()| self.work(&state, &changed));
+        let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *rebuilt = state.rebuilt;
+        match state.end {
+            Some(End::Failed(error)) => Err(error),
+            Some(End::Broken) | None => Ok(()),
+        }
+    }
+
+    /// What each thread does, until there is nothing more to do.
+    fn work(&self, state: &Mutex<State>, changed: &Condvar) {
+        // A panic elsewhere ends the rebuild; what is here is whole all the same.
+        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now: MutexGuard<'_, State> = lock();
+        while now.end.is_none() {
+            let Some(step) = now.next(self.harvest.bound()) else {
+                if now.running == 0 {
+                    break;
+                }
+                now = changed.wait(now).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            now.running += 1;
+            drop(now);
+            let done = catch_unwind(AssertUnwindSafe(|| self.perform(step)));
+            now = lock();
+            now.running -= 1;
+            let whole = match done {
+                Ok(Ok(done)) => now.note(done, self.harvest),
+                Ok(Err(error)) => {
+                    now.end.get_or_insert(End::Failed(error));
+                    None
+                }
+                Err(panic) => {
+                    now.end.get_or_insert(End::Broken);
+                    drop(now);
+                    changed.notify_all();
+                    resume_unwind(panic)
+                }
+            };
+            changed.notify_all();
+            if let Some((month, files)) = whole {
+                now = self.hand_over(&month, files, now, lock);
+            }
+        }
+        changed.notify_all();
+    }
+
+    fn hand_over<'s>(
+        &self,
+        month: &Month,
+        files: Vec<Unsettled>,
+        mut now: MutexGuard<'s, State>,
+        lock: impl Fn() -> MutexGuard<'s, State>,
+    ) -> MutexGuard<'s, State> {
+        let of = |entries: &Vec<Entry>| entries.len() as u64;
+        now.done += self.entries.get(month).map_or(0, of);
+        let (done, total) = (now.done, self.entries.values().map(of).sum());
+        drop(now);
+        (self.progress)(Progress { phase: Phase::Write, done, total });
+        let sent = self.to.send(files);
+        let mut now = lock();
+        if sent.is_err() {
+            now.end.get_or_insert(End::Broken);
+        }
+        now
+    }
+
+    fn perform(&self, step: Step) -> Result<Done, Error> {
+        match step {
+            Step::Begin(month, lost) => {
+                let entries = self.entries.get(&month).map(Vec::as_slice).unwrap_or_default();
+                let inner = self.inner;
+                let around = (&inner.raw, &inner.mapping, inner.clock.now());
+                let mut rows = self.harvest.again(entries, around)?;
+                rows.lost.extend(lost);
+                let mut rebuilt = Rebuilt::default();
+                rebuilt.add(&rows);
+                inner.carry_over(&month, &mut rows, &mut rebuilt);
+                Ok(Done::Begun(month, rows.tables, rebuilt))
+            }
+            Step::Take(Waiting { table, of, more: mut rows }) => {
+                rows.add(self.harvest.take(&of.month, table)?);
+                Ok(Done::Taken(of, self.inner.divided(table, &rows)))
+            }
+            Step::Write(of, part) => {
+                let file = self.inner.write(&of.month, part)?;
+                Ok(Done::Written(of, file))
+            }
+        }
+    }
+}
+
+impl State {
+    /// What can be done now, if anything can.
+    fn next(&mut self, bound: usize) -> Option<Step> {
+        if let Some((of, part)) = self.parts.pop() {
+            return Some(Step::Write(of, part));
+        }
+        if let Some(waiting) = self.tables.front() {
+            let bytes = self.bytes.saturating_add(waiting.of.bytes);
+            if self.bytes > 0 && bytes > bound {
+                return None;
+            }
+            self.bytes = bytes;
+            return self.tables.pop_front().map(Step::Take);
+        }
+        self.months.pop_front().map(|(month, lost)| Step::Begin(month, lost))
+    }
+
+    /// Notes what was done; answers a month that is written, with its files.
+    fn note(&mut self, done: Done, harvest: &Harvest) -> Option<(Month, Vec<Unsettled>)> {
+        match done {
+            Done::Begun(month, mut more, rebuilt) => {
+                self.rebuilt.absorb(rebuilt);
+                let waiting = |table: &Table| Waiting {
+                    table: *table,
+                    of: Held { month: month.clone(), bytes: harvest.bytes(&month, *table) },
+                    more: more.remove(table).unwrap_or_default(),
+                };
+                let mut tables = Table::ALL.iter().map(waiting).collect::<Vec<_>>();
+                // The largest first, so that at the end nobody waits for one that has just begun.
+                tables.sort_by_key(|waiting| std::cmp::Reverse(waiting.of.bytes));
+                self.begun.insert(month.clone(), (tables.len(), Vec::new()));
+                self.tables.extend(tables);
+                None
+            }
+            Done::Taken(of, parts) => {
+                let of = Arc::new(of);
+                self.parts.extend(parts.into_iter().map(|part| (Arc::clone(&of), part)));
+                self.let_go(of)
+            }
+            Done::Written(of, file) => {
+                self.rebuilt.files += 1;
+                *self.rebuilt.rows.entry(file.table).or_default() += file.rows;
+                if let Some((_, files)) = self.begun.get_mut(&of.month) {
+                    files.push(file);
+                }
+                self.let_go(of)
+            }
+        }
+    }
+
+    /// A table of which all files are written, if these were the last, is not in memory any more.
+    fn let_go(&mut self, of: Arc<Held>) -> Option<(Month, Vec<Unsettled>)> {
+        let Held { month, bytes } = Arc::into_inner(of)?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        let (left, _) = self.begun.get_mut(&month)?;
+        *left -= 1;
+        if *left > 0 {
+            return None;
+        }
+        let (_, files) = self.begun.remove(&month)?;
+        self.rebuilt.months += u64::from(!files.is_empty());
+        Some((month, files))
+    }
+}
