@@ -18,8 +18,11 @@ impl FieldId {
     }
 }
 
+/// What the ids of custom fields begin with.
+pub(crate) const CUSTOM: &str = "customfield_";
+
 /// The number of a custom field, `10004` of `customfield_10004`.
 pub(crate) fn custom_number(id: &str) -> Option<u64> {
-    let digits = id.strip_prefix("customfield_")?;
+    let digits = id.strip_prefix(CUSTOM)?;
     if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
 }

@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use super::lanes::{end_of_blanks, end_of_text, is_same};
 use super::text::{is_escaped, unescape};
 use super::{Arena, Json, Member, Number, Want};
-use crate::field::id::custom_number;
+use crate::field::id::CUSTOM;
 
 /// As deep as `serde_json` goes.
 const MAX_DEPTH: usize = 127;
@@ -331,15 +331,24 @@ fn wanted<'w>(want: Want<'w>, name: &str) -> Option<Want<'w>> {
     match want {
         Want::All => Some(Want::All),
         Want::Only(members) => among(members),
-        Want::Fields(_) if custom_number(name).is_some() => Some(Want::All),
+        Want::Fields(_) if name.starts_with(CUSTOM) => Some(Want::All),
         Want::Fields(members) => among(members),
+    }
+}
+
+/// Whether a name comes before the next one, which its first letter mostly tells.
+#[inline]
+fn is_before(one: &str, next: &str) -> bool {
+    match (one.as_bytes().first(), next.as_bytes().first()) {
+        (Some(first), Some(other)) if first != other => first < other,
+        _ => one < next,
     }
 }
 
 /// Puts members in the order of their names, of several of one name only the last, and answers
 /// how many are left.
 fn sort(members: &mut [Member<'_>]) -> usize {
-    if members.is_sorted_by(|(one, _), (next, _)| one < next) {
+    if members.is_sorted_by(|(one, _), (next, _)| is_before(one, next)) {
         return members.len();
     }
     members.sort_by_key(|(name, _)| *name);
