@@ -14,9 +14,12 @@ mod hybrid;
 mod pages;
 mod value;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, TimeUnit};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescPtr;
@@ -25,48 +28,66 @@ pub(crate) use pages::Sink;
 
 use pages::Pages;
 
-/// Puts a column's chunk behind those that are there. Columns of other types than tables have are
-/// refused.
+/// Puts a column's chunk behind those that are there; its values come in parts. Columns of other
+/// types than tables have are refused.
 pub(crate) fn encode(
     column: &ColumnDescPtr,
-    values: &ArrayRef,
+    parts: &[&ArrayRef],
     out: &mut Sink,
 ) -> Result<ColumnCloseResult, ParquetError> {
-    let nulls = values.nulls().filter(|nulls| nulls.null_count() > 0);
-    if column.max_def_level() == 0 && nulls.is_some() {
+    let rows = parts.iter().map(|part| part.len()).sum();
+    let levels = levels(parts);
+    if column.max_def_level() == 0 && levels.is_some() {
         let name = column.name();
         return Err(ParquetError::General(format!("{name} has to have a value in each row")));
     }
-    let pages = Pages::new(column, values.len(), nulls);
-    match values.data_type() {
-        DataType::Utf8 => {
-            let texts = values.as_string::<i32>();
-            pages.encode(&present(texts.iter(), values.len()), out)
+    let pages = Pages::new(column, rows, levels);
+    let of = parts.first().map(|part| part.data_type());
+    let done = match of {
+        Some(DataType::Utf8) => {
+            let texts = present(parts, rows, |texts: &StringArray| texts.iter());
+            texts.map(|texts| pages.encode(&texts, out))
         }
-        DataType::Int64 => {
-            let numbers = values.as_primitive::<Int64Type>().values();
-            pages.encode(&dense(numbers, nulls), out)
+        Some(DataType::Int64) => {
+            let numbers = present(parts, rows, |numbers: &Int64Array| numbers.iter());
+            numbers.map(|numbers| pages.encode(&numbers, out))
         }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let micros = values.as_primitive::<TimestampMicrosecondType>().values();
-            pages.encode(&dense(micros, nulls), out)
+        Some(DataType::Timestamp(TimeUnit::Microsecond, _)) => {
+            let micros = present(parts, rows, |times: &TimestampMicrosecondArray| times.iter());
+            micros.map(|micros| pages.encode(&micros, out))
         }
-        DataType::Boolean => pages.encode(&present(values.as_boolean().iter(), values.len()), out),
-        other => Err(ParquetError::NYI(format!("{} of type {other}", column.name()))),
-    }
+        Some(DataType::Boolean) => {
+            let flags = present(parts, rows, |flags: &BooleanArray| flags.iter());
+            flags.map(|flags| pages.encode(&flags, out))
+        }
+        _ => None,
+    };
+    done.unwrap_or_else(|| Err(ParquetError::NYI(format!("{} of type {of:?}", column.name()))))
 }
 
-fn present<T>(values: impl Iterator<Item = Option<T>>, rows: usize) -> Vec<T> {
+/// For each row, whether it has a value; `None` when all have one.
+fn levels(parts: &[&ArrayRef]) -> Option<Vec<u32>> {
+    if parts.iter().all(|part| part.null_count() == 0) {
+        return None;
+    }
+    let of = |part: &&ArrayRef| {
+        let part = Arc::clone(part);
+        (0..part.len()).map(move |row| u32::from(part.is_valid(row)))
+    };
+    Some(parts.iter().flat_map(of).collect())
+}
+
+/// The values of the rows that have one; `None` when a part is of another type.
+fn present<'a, A: 'static, T, I: Iterator<Item = Option<T>>>(
+    parts: &[&'a ArrayRef],
+    rows: usize,
+    values: impl Fn(&'a A) -> I,
+) -> Option<Vec<T>> {
     let mut present = Vec::with_capacity(rows);
-    present.extend(values.flatten());
-    present
-}
-
-fn dense(numbers: &[i64], nulls: Option<&NullBuffer>) -> Vec<i64> {
-    match nulls {
-        Some(nulls) => nulls.valid_indices().filter_map(|at| numbers.get(at).copied()).collect(),
-        None => numbers.to_vec(),
+    for part in parts.iter().copied() {
+        present.extend(values(part.as_any().downcast_ref()?).flatten());
     }
+    Some(present)
 }
 
 #[cfg(test)]

@@ -86,16 +86,18 @@ impl Encoded {
 }
 
 impl Writer {
-    /// Encodes rows of some columns, by their places in the schema.
+    /// Encodes rows, in batches one after another, of some columns, by their places in the schema.
     pub(crate) fn encode(
         &self,
-        rows: &RecordBatch,
+        rows: &[RecordBatch],
         places: impl IntoIterator<Item = usize>,
     ) -> Result<Encoded, ParquetError> {
         let (schema, mut sink) = (self.inner.schema_descr(), Sink::new(Vec::new()));
-        let columns = rows.columns().iter().zip(places);
-        let columns =
-            columns.map(|(values, place)| chunk::encode(&schema.column(place), values, &mut sink));
+        let count = rows.first().map_or(0, RecordBatch::num_columns);
+        let columns = (0..count).zip(places).map(|(number, place)| {
+            let parts = rows.iter().filter_map(|batch| batch.columns().get(number));
+            chunk::encode(&schema.column(place), &parts.collect::<Vec<_>>(), &mut sink)
+        });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         Ok(Encoded { bytes: sink.into_inner()?.into(), columns })
     }
@@ -247,7 +249,7 @@ pub(crate) fn encode(
     for group in groups {
         let rows = group?;
         let issues = Sorted::of(vec![rows.clone()]).map(|rows| rows.spans()).unwrap_or_default();
-        writer.append(writer.encode(&rows, 0..)?, Span::over(&issues))?;
+        writer.append(writer.encode(&[rows], 0..)?, Span::over(&issues))?;
     }
     let staged = writer.finish()?;
     staged.file.sync_all()?;

@@ -99,9 +99,10 @@ impl Sorted {
         Self { batches: self.batches.clone(), runs: self.runs_within(span).to_vec() }
     }
 
-    /// The rows of these issues as one batch.
-    pub(crate) fn between(&self, span: Span) -> Result<RecordBatch, ArrowError> {
-        self.gather(self.runs_within(span))
+    /// The rows of these issues, in batches one after another that share their memory with these
+    /// where that is possible.
+    pub(crate) fn between(&self, span: Span) -> Result<Vec<RecordBatch>, ArrowError> {
+        self.slices(self.runs_within(span))
     }
 
     fn runs_within(&self, span: Span) -> &[Run] {
@@ -169,21 +170,27 @@ impl Sorted {
         if self.is_empty() { Ok(None) } else { self.gather(&self.runs).map(Some) }
     }
 
-    /// The rows of some runs after one another. Rows that stand together in a batch are copied
-    /// together, or not at all when that is all.
+    /// The rows of some runs after one another, as one batch.
     fn gather(&self, runs: &[Run]) -> Result<RecordBatch, ArrowError> {
+        match &self.slices(runs)?[..] {
+            [all] => Ok(all.clone()),
+            [first, rest @ ..] => {
+                concat_batches(first.schema_ref(), std::iter::once(first).chain(rest))
+            }
+            [] => self.interleave(&[]),
+        }
+    }
+
+    /// The rows of some runs after one another. Those that stand together in a batch stay there;
+    /// where hardly any do, they are copied to stand together.
+    fn slices(&self, runs: &[Run]) -> Result<Vec<RecordBatch>, ArrowError> {
         let stretches = stretches(runs);
         let rows = stretches.iter().map(|run| run.rows).sum::<usize>();
         if rows < stretches.len() * ROWS_OF_A_STRETCH {
-            return self.interleave(&stretches);
+            return self.interleave(&stretches).map(|all| vec![all]);
         }
         let slice = |run: &Run| Some(self.batches.get(run.batch)?.slice(run.start, run.rows));
-        let slices = stretches.iter().filter_map(slice).collect::<Vec<_>>();
-        match &slices[..] {
-            [all] => Ok(all.clone()),
-            [first, ..] => concat_batches(first.schema_ref(), &slices),
-            [] => self.interleave(&[]),
-        }
+        Ok(stretches.iter().filter_map(slice).collect())
     }
 
     fn interleave(&self, runs: &[Run]) -> Result<RecordBatch, ArrowError> {

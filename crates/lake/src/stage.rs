@@ -364,7 +364,7 @@ pub(crate) fn write_file(
             let columns = project(schema, &patch.columns);
             let rows = values(from, &columns, (&patch.coming, piece.span)).map_err(Broken::from)?;
             let Some(rows) = rows else { continue };
-            let encoded = writer.encode(&rows, patch.columns.iter().copied())?;
+            let encoded = writer.encode(&[rows], patch.columns.iter().copied())?;
             effort.encoded += 1;
             effort.encoded_bytes += encoded.bytes();
             writer.patch(from, (encoded, &patch.columns), piece.span)?;

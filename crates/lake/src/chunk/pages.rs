@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use arrow::buffer::NullBuffer;
 use parquet::basic::{BoundaryOrder, Compression, Encoding, EncodingMask, PageType, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
@@ -34,8 +33,8 @@ pub(crate) type Sink = TrackedWrite<Vec<u8>>;
 pub(super) struct Pages<'a> {
     column: &'a ColumnDescPtr,
     rows: usize,
-    /// Which rows have no value; `None` when all have one.
-    nulls: Option<&'a NullBuffer>,
+    /// For each row, whether it has a value; `None` when all have one.
+    levels: Option<Vec<u32>>,
 }
 
 /// A page that is not compressed yet.
@@ -51,12 +50,8 @@ struct Known<T> {
 }
 
 impl<'a> Pages<'a> {
-    pub(super) fn new(
-        column: &'a ColumnDescPtr,
-        rows: usize,
-        nulls: Option<&'a NullBuffer>,
-    ) -> Self {
-        Self { column, rows, nulls }
+    pub(super) fn new(column: &'a ColumnDescPtr, rows: usize, levels: Option<Vec<u32>>) -> Self {
+        Self { column, rows, levels }
     }
 
     /// Puts the pages behind what is there; `values` are those of the rows that have one.
@@ -111,7 +106,8 @@ impl<'a> Pages<'a> {
         let mut cuts = Vec::new();
         let (mut first, mut first_value, mut value, mut bytes) = (0, 0, 0, 0);
         for row in 0..self.rows {
-            let has_value = self.nulls.is_none_or(|nulls| nulls.is_valid(row));
+            let level = self.levels.as_ref().and_then(|levels| levels.get(row));
+            let has_value = level != Some(&0);
             let more = values.get(value).filter(|_| has_value).map_or(0, length);
             if row > first && (bytes + more > PAGE_BYTES || row - first >= PAGE_ROWS) {
                 cuts.push((first..row, first_value..value));
@@ -130,11 +126,8 @@ impl<'a> Pages<'a> {
             return Ok(());
         }
         let mut levels = Vec::new();
-        match self.nulls {
-            Some(nulls) => {
-                let levels_of = rows.map(|row| u32::from(nulls.is_valid(row)));
-                hybrid::put(&levels_of.collect::<Vec<_>>(), 1, &mut levels);
-            }
+        match &self.levels {
+            Some(known) => hybrid::put(known.get(rows).unwrap_or_default(), 1, &mut levels),
             None => hybrid::run(1, rows.len(), 1, &mut levels),
         }
         let length: u32 = int(levels.len())?;

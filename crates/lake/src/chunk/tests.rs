@@ -178,7 +178,7 @@ fn what_no_table_has_is_refused() {
         failed.unwrap_err().to_string()
     };
     let floats = batch(vec![(Arc::new(Float64Array::from(vec![1.5])) as ArrayRef, true)]);
-    assert!(fails(floats.clone(), &floats.schema()).contains("c0 of type Float64"));
+    assert!(fails(floats.clone(), &floats.schema()).contains("c0 of type Some(Float64)"));
     let nulls = batch(vec![(Arc::new(Int64Array::from(vec![None])) as ArrayRef, true)]);
     let required = batch(vec![(Arc::new(Int64Array::from(vec![1])) as ArrayRef, false)]);
     assert!(fails(nulls, &required.schema()).contains("c0 has to have a value"));
