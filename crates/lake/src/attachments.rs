@@ -4,7 +4,9 @@
 //! key and a file that comes into it do not miss each other as long as both ask for the present key;
 //! a link is never followed. A file is known by the id that its name begins with, whoever wrote it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::fs::DirEntry;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,6 +113,14 @@ impl Raw {
             (id, StoredFile { local_path, sha256: None })
         };
         Ok(self.attachment_names(key)?.into_iter().map(stored).collect())
+    }
+
+    /// The issues that may have attachments on disk, by the names of the folders there: asking for
+    /// each issue of a large lake by itself takes longer.
+    pub(crate) fn attachment_folders(&self) -> Result<HashSet<OsString>, Error> {
+        let folders = durable::list(self.attachments());
+        let folders = folders.map_err(disk("list", self.attachments()))?;
+        Ok(folders.iter().map(DirEntry::file_name).collect())
     }
 
     /// The names of an issue's attachments that are on disk, by attachment id.

@@ -4,7 +4,8 @@
 //! Promises: the same entries as [`Survey::of`] finds, and the same rows as [`MonthRows::read`]
 //! makes of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrow::error::ArrowError;
@@ -42,6 +43,8 @@ pub(crate) struct Harvest {
 
 /// What one thread works with.
 struct Hand<'m> {
+    /// Issues that may have attachments on disk.
+    attached: &'m HashSet<OsString>,
     builders: RowBuilders,
     wanted: Wanted<'m>,
     arena: Arena,
@@ -65,13 +68,13 @@ impl Harvest {
         pile: Pile,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Self, Error> {
-        let mut files = raw.files()?;
+        let (mut files, attached) = (raw.files()?, raw.attachment_folders()?);
         // Issues of neighbouring keys are mostly of one month.
         files.sort_by_cached_key(|file| order(file));
         let (total, done) = (files.len() as u64, AtomicU64::new(0));
         let (pieces, next) = (files.chunks(FILES_AT_ONCE).collect::<Vec<_>>(), AtomicUsize::new(0));
         let reap = |()| {
-            let (mut hand, mut sheaf) = (Hand::of(mapping), Sheaf::default());
+            let (mut hand, mut sheaf) = (Hand::of(mapping, &attached), Sheaf::default());
             while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
                 hand.reap((raw, *piece), &pile, &mut sheaf)?;
                 let length = piece.len() as u64;
@@ -126,8 +129,9 @@ impl Harvest {
 }
 
 impl<'m> Hand<'m> {
-    fn of(mapping: &'m Mapping) -> Self {
+    fn of(mapping: &'m Mapping, attached: &'m HashSet<OsString>) -> Self {
         Self {
+            attached,
             builders: mapping.builders(),
             wanted: Wanted::by(&mapping.fields),
             arena: Arena::new(),
@@ -166,7 +170,9 @@ impl<'m> Hand<'m> {
         };
         let entry = match View::read(bytes, file, &self.wanted, &self.arena) {
             Ok(snapshot) => {
-                let files = raw.stored_files(snapshot.key())?;
+                let has_files = self.attached.contains(OsStr::new(snapshot.key().as_str()));
+                let files =
+                    if has_files { raw.stored_files(snapshot.key())? } else { BTreeMap::new() };
                 self.builders.append_view(&snapshot, &files);
                 Ok(Entry::of(&snapshot))
             }
