@@ -14,10 +14,9 @@ mod hybrid;
 mod pages;
 mod value;
 
-use std::sync::Arc;
-
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray,
+    Array, ArrayAccessor, ArrayRef, BooleanArray, Int64Array, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::column::writer::ColumnCloseResult;
@@ -36,7 +35,7 @@ pub(crate) fn encode(
     out: &mut Sink,
 ) -> Result<ColumnCloseResult, ParquetError> {
     let rows = parts.iter().map(|part| part.len()).sum();
-    let levels = levels(parts);
+    let levels = levels(parts, rows);
     if column.max_def_level() == 0 && levels.is_some() {
         let name = column.name();
         return Err(ParquetError::General(format!("{name} has to have a value in each row")));
@@ -45,20 +44,17 @@ pub(crate) fn encode(
     let of = parts.first().map(|part| part.data_type());
     let done = match of {
         Some(DataType::Utf8) => {
-            let texts = present(parts, rows, |texts: &StringArray| texts.iter());
-            texts.map(|texts| pages.encode(&texts, out))
+            present::<StringArray>(parts, rows).map(|texts| pages.encode(&texts, out))
         }
         Some(DataType::Int64) => {
-            let numbers = present(parts, rows, |numbers: &Int64Array| numbers.iter());
-            numbers.map(|numbers| pages.encode(&numbers, out))
+            present::<Int64Array>(parts, rows).map(|numbers| pages.encode(&numbers, out))
         }
         Some(DataType::Timestamp(TimeUnit::Microsecond, _)) => {
-            let micros = present(parts, rows, |times: &TimestampMicrosecondArray| times.iter());
+            let micros = present::<TimestampMicrosecondArray>(parts, rows);
             micros.map(|micros| pages.encode(&micros, out))
         }
         Some(DataType::Boolean) => {
-            let flags = present(parts, rows, |flags: &BooleanArray| flags.iter());
-            flags.map(|flags| pages.encode(&flags, out))
+            present::<BooleanArray>(parts, rows).map(|flags| pages.encode(&flags, out))
         }
         _ => None,
     };
@@ -66,26 +62,35 @@ pub(crate) fn encode(
 }
 
 /// For each row, whether it has a value; `None` when all have one.
-fn levels(parts: &[&ArrayRef]) -> Option<Vec<u32>> {
+fn levels(parts: &[&ArrayRef], rows: usize) -> Option<Vec<u32>> {
     if parts.iter().all(|part| part.null_count() == 0) {
         return None;
     }
-    let of = |part: &&ArrayRef| {
-        let part = Arc::clone(part);
-        (0..part.len()).map(move |row| u32::from(part.is_valid(row)))
-    };
-    Some(parts.iter().flat_map(of).collect())
+    let mut levels = Vec::with_capacity(rows);
+    for part in parts {
+        match part.nulls() {
+            Some(nulls) => levels.extend(nulls.iter().map(u32::from)),
+            None => levels.resize(levels.len() + part.len(), 1),
+        }
+    }
+    Some(levels)
 }
 
 /// The values of the rows that have one; `None` when a part is of another type.
-fn present<'a, A: 'static, T, I: Iterator<Item = Option<T>>>(
+fn present<'a, A: Array + 'static>(
     parts: &[&'a ArrayRef],
     rows: usize,
-    values: impl Fn(&'a A) -> I,
-) -> Option<Vec<T>> {
+) -> Option<Vec<<&'a A as ArrayAccessor>::Item>>
+where
+    &'a A: ArrayAccessor,
+{
     let mut present = Vec::with_capacity(rows);
     for part in parts.iter().copied() {
-        present.extend(values(part.as_any().downcast_ref()?).flatten());
+        let part: &'a A = part.as_any().downcast_ref()?;
+        match part.nulls() {
+            Some(nulls) => present.extend(nulls.valid_indices().map(|row| part.value(row))),
+            None => present.extend((0..part.len()).map(|row| part.value(row))),
+        }
     }
     Some(present)
 }

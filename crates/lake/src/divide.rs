@@ -10,10 +10,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jira::id::IssueId;
+use transform::Table;
 
 /// Issues per row group at most: a reader that wants one issue decodes these, and a change of one
 /// issue encodes these.
 pub const ISSUES_PER_ROW_GROUP: usize = 256;
+
+/// The same for tables with one row for each issue, of which a change encodes some columns only: with
+/// fewer row groups there is less to say of each column in the footer.
+const SINGLE_ROWS_PER_ROW_GROUP: usize = 1024;
 
 /// Issues per file at most: a change rewrites no more than the files of so many issues.
 pub(crate) const ISSUES_PER_FILE: usize = 4096;
@@ -21,14 +26,31 @@ pub(crate) const ISSUES_PER_FILE: usize = 4096;
 /// How many issues may stand together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
+    /// Where an issue may have any number of rows.
     pub(crate) row_group: usize,
-    /// Not below the one for row groups.
+    /// Where it has one.
+    pub(crate) single_rows: usize,
+    /// Not below those for row groups.
     pub(crate) file: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { row_group: ISSUES_PER_ROW_GROUP, file: ISSUES_PER_FILE }
+        Self {
+            row_group: ISSUES_PER_ROW_GROUP,
+            single_rows: SINGLE_ROWS_PER_ROW_GROUP,
+            file: ISSUES_PER_FILE,
+        }
+    }
+}
+
+impl Bounds {
+    /// How many issues may stand together in a row group of a table.
+    pub(crate) fn of_group(self, table: Table) -> usize {
+        match table {
+            Table::Issues | Table::DeletedIssues | Table::Coverage => self.single_rows,
+            _ => self.row_group,
+        }
     }
 }
 

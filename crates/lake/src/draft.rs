@@ -15,7 +15,7 @@ use jira::id::IssueId;
 
 use crate::decode::Unfit;
 use crate::digest::Told;
-use crate::divide::{Bounds, Span, Straddles, divide};
+use crate::divide::{Span, Straddles, divide};
 use crate::patch::{Touch, compare, only_ids};
 use crate::source::Source;
 use crate::splice::Sorted;
@@ -88,11 +88,11 @@ pub(crate) enum Halt {
 }
 
 impl Draft {
-    /// All of it from rows.
-    pub(crate) fn of_rows(rows: Sorted, bounds: Bounds) -> Self {
+    /// All of it from rows; a row group holds `bound` issues at most.
+    pub(crate) fn of_rows(rows: Sorted, bound: usize) -> Self {
         let spans = rows.spans();
         // Single issues: no border can run through one.
-        let groups = divide(&spans, bounds.row_group).unwrap_or_default().into_iter();
+        let groups = divide(&spans, bound).unwrap_or_default().into_iter();
         let groups = groups.filter_map(|group| Span::over(spans.get(group)?));
         Self { sources: Vec::new(), pieces: groups.map(open).collect(), rows }
     }
@@ -102,7 +102,7 @@ impl Draft {
     pub(crate) fn of_change(
         (sources, schema): (Vec<Source>, &SchemaRef),
         change: &Change<'_>,
-        bounds: Bounds,
+        bound: usize,
     ) -> Result<Option<Self>, Halt> {
         let mut draft = Self { sources, pieces: Vec::new(), rows: Sorted::default() };
         let mut rest = change.new.clone();
@@ -146,7 +146,7 @@ impl Draft {
         }
         draft.put(rest);
         draft.open_others(schema)?;
-        draft.settle(schema, bounds)?;
+        draft.settle(schema, bound)?;
         Ok(Some(draft))
     }
 
@@ -236,11 +236,11 @@ impl Draft {
     }
 
     /// Puts pieces that have to stand together into one, opening those that are closed.
-    fn settle(&mut self, schema: &SchemaRef, bounds: Bounds) -> Result<(), Halt> {
+    fn settle(&mut self, schema: &SchemaRef, bound: usize) -> Result<(), Halt> {
         self.pieces.sort_by_key(|piece| piece.span.first);
         let groups = loop {
             let spans = self.pieces.iter().map(|piece| piece.span).collect::<Vec<_>>();
-            match divide(&spans, bounds.row_group) {
+            match divide(&spans, bound) {
                 Ok(groups) => break groups,
                 Err(Straddles(place)) => self.open(place..place + 1, schema)?,
             }

@@ -56,7 +56,7 @@ impl Inner {
     pub(crate) fn write(&self, month: &Month, part: Part) -> Result<Unsettled, Error> {
         let Part { table, number, rows } = part;
         let schema = table.schema(&self.mapping.fields);
-        let mut draft = Draft::of_rows(rows, self.bounds);
+        let mut draft = Draft::of_rows(rows, self.bounds.of_group(table));
         let (pieces, path) = (0..draft.pieces.len(), self.visible.part(table, month, number));
         let (staged, _) =
             write_file(table, &mut draft, pieces, (&schema, &path)).map_err(|broken| {

@@ -191,12 +191,13 @@ impl Store {
     }
 
     fn draft(&self, job: &Job) -> Result<Option<Draft>, Halt> {
+        let bound = self.bounds.of_group(job.table);
         match &job.base {
             Base::Rows(rows) => {
                 let mut rows = rows.clone();
                 rows.remove(&job.gone);
                 rows.add(job.new.clone());
-                Ok(Some(Draft::of_rows(rows, self.bounds)))
+                Ok(Some(Draft::of_rows(rows, bound)))
             }
             Base::Current(files) => {
                 let sources = files.iter().map(|file| self.open(file));
@@ -206,7 +207,7 @@ impl Store {
                 let mut new = job.new.clone();
                 new.remove(&job.told.same);
                 let change = Change { issues: &changed, told: &job.told, new: &new };
-                Draft::of_change((sources, &schema), &change, self.bounds)
+                Draft::of_change((sources, &schema), &change, bound)
             }
         }
     }

@@ -6,6 +6,11 @@ use std::hash::{BuildHasher, Hash};
 /// A reader holds a dictionary in memory while it reads the pages of a chunk.
 const MAX_BYTES: usize = 1024 * 1024;
 
+/// So many values tell whether those of a column repeat: if hardly one of them did, a dictionary of all
+/// would hardly be shorter.
+const TELLING: usize = 512;
+const REPEATS_OF_TELLING: usize = 16;
+
 /// See the module.
 pub(super) struct Dictionary<T> {
     /// In the order in which they come first.
@@ -20,10 +25,13 @@ impl<T: Copy + Eq + Hash> Dictionary<T> {
     /// The dictionary, if a chunk is shorter with it; `bytes` is how many a value takes.
     pub(super) fn of(values: &[T], bytes: impl Fn(T) -> usize) -> Option<Self> {
         let hasher = hashbrown::DefaultHashBuilder::default();
-        let mut places: HashTable<u32> = HashTable::new();
+        let mut places: HashTable<u32> = HashTable::with_capacity(values.len().min(TELLING));
         let (mut distinct, mut indices) = (Vec::new(), Vec::with_capacity(values.len()));
         let (mut held, mut all, mut last) = (0, 0, None);
-        for value in values.iter().copied() {
+        for (number, value) in values.iter().copied().enumerate() {
+            if number == TELLING && distinct.len() > TELLING - REPEATS_OF_TELLING {
+                return None;
+            }
             all += bytes(value);
             // The rows of an issue stand together: most repeat the value before them.
             if let Some((same, place)) = last

@@ -16,7 +16,7 @@ use crate::read_back::{Select, Tables};
 use crate::steps::Step;
 
 /// Row groups of two issues, files of four.
-const SMALL: Bounds = Bounds { row_group: 2, file: 4 };
+const SMALL: Bounds = Bounds { row_group: 2, single_rows: 2, file: 4 };
 
 fn issues(ids: impl IntoIterator<Item = i64>) -> Vec<Issue> {
     ids.into_iter().map(|id| Issue::new(id, JANUARY)).collect()
@@ -130,14 +130,14 @@ type Event = (i64, Option<usize>);
 async fn play(style: Style, batches: Vec<Vec<Event>>) {
     let world = World::new(style).await;
     let mut lake = world.open().await;
-    bound(&mut lake, Bounds { row_group: 3, file: 7 });
+    bound(&mut lake, Bounds { row_group: 3, single_rows: 5, file: 7 });
     let mut there: BTreeMap<i64, Issue> = BTreeMap::new();
     for (n, batch) in batches.into_iter().enumerate() {
         if n % 3 == 2 {
             // What is copied next was read from a file, not kept since it was written.
             drop(lake);
             lake = world.open().await;
-            bound(&mut lake, Bounds { row_group: 3, file: 7 });
+            bound(&mut lake, Bounds { row_group: 3, single_rows: 5, file: 7 });
         }
         let mut changes = Vec::new();
         for (id, comments) in batch {

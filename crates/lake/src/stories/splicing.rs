@@ -105,7 +105,7 @@ async fn row_groups_that_a_change_does_not_touch_are_copied_byte_for_byte() {
 async fn a_file_without_a_change_of_its_issues_stays_and_so_does_an_empty_row_group_not() {
     let world = World::new(Style::Flat).await;
     let mut lake = world.open().await;
-    bound(&mut lake, Bounds { row_group: 2, file: 64 });
+    bound(&mut lake, Bounds { row_group: 2, single_rows: 2, file: 64 });
     let mut issues = issues(6);
     put(&lake, &issues).await;
     let groups = |path: &Path| metadata(path).num_row_groups();
@@ -194,7 +194,7 @@ async fn a_file_that_does_not_describe_its_row_groups_is_looked_into() {
     world.assert_holds(&lake, &issues).await;
     // Were it made from the snapshots, this one would be missed.
     fs::remove_file(world.path("raw/issues/A-1.json")).unwrap();
-    bound(&mut lake, Bounds { row_group: 4, file: 16 });
+    bound(&mut lake, Bounds { row_group: 4, single_rows: 4, file: 16 });
     issues[20].comments = 4;
     put(&lake, &issues[20..21]).await;
     world.assert_holds(&lake, &issues).await;
@@ -204,7 +204,7 @@ async fn a_file_that_does_not_describe_its_row_groups_is_looked_into() {
 async fn row_groups_with_other_columns_are_not_copied() {
     let world = World::new(Style::Flat).await;
     let mut lake = world.open().await;
-    let small = Bounds { row_group: 4, file: 16 };
+    let small = Bounds { row_group: 4, single_rows: 4, file: 16 };
     bound(&mut lake, small);
     let mut issues = issues(12);
     put(&lake, &issues).await;
@@ -236,7 +236,7 @@ pub(super) fn bound(lake: &mut Lake, bounds: Bounds) {
 async fn damage(file: usize, at: usize, issue: usize) {
     let world = World::new(Style::Flat).await;
     let mut lake = world.open().await;
-    bound(&mut lake, Bounds { row_group: 4, file: 16 });
+    bound(&mut lake, Bounds { row_group: 4, single_rows: 4, file: 16 });
     let mut issues = issues(40);
     put(&lake, &issues).await;
     let catalog = world.ledger.catalog().await.unwrap();
@@ -269,7 +269,7 @@ async fn damage_in_a_row_group_that_a_change_copies_is_found_and_made_from_raw()
     for percent in [1, 50, 99] {
         let world = World::new(Style::Flat).await;
         let mut lake = world.open().await;
-        bound(&mut lake, Bounds { row_group: 4, file: 64 });
+        bound(&mut lake, Bounds { row_group: 4, single_rows: 4, file: 64 });
         let mut issues = issues(40);
         put(&lake, &issues).await;
         let path = stored(&world, "issues").await;

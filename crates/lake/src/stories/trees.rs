@@ -222,7 +222,7 @@ async fn a_month_over_the_bound_has_several_files_in_the_folder() {
     let folders = Folders::new(Style::Flat, &issues);
     let bounded = |mut tree: Tree, file| {
         let inner = std::sync::Arc::get_mut(&mut tree.inner).unwrap();
-        inner.bounds = crate::divide::Bounds { row_group: 2, file };
+        inner.bounds = crate::divide::Bounds { row_group: 2, single_rows: 2, file };
         tree
     };
     let tree = bounded(folders.open().await, 4);
