@@ -150,6 +150,11 @@ fn to_stream(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field, Schema};
+
     use super::*;
     use crate::splice::tests::{batch, rows};
 
@@ -194,6 +199,36 @@ mod tests {
             assert_eq!(take("2026-01", Table::Comments), [4]);
             assert_eq!(take("2026-02", Table::Issues), [5]);
             assert_eq!(take("2026-03", Table::Issues), [0; 0]);
+        }
+    }
+
+    /// Rows of every type, also such as were cut from others.
+    #[test]
+    fn columns_come_back_as_they_were() {
+        let field = |name: &str, of| Field::new(name, of, true);
+        let schema = Arc::new(Schema::new(vec![
+            field("text", DataType::Utf8),
+            field("number", DataType::Int64),
+            field("flag", DataType::Boolean),
+            field("nothing", DataType::Utf8),
+        ]));
+        let count = 40_usize;
+        let some = |n: usize| !n.is_multiple_of(3);
+        let text = |n: usize| some(n).then(|| "é".repeat(n % 7));
+        let columns = vec![
+            Arc::new((0..count).map(text).collect::<StringArray>()) as ArrayRef,
+            Arc::new((0..count).map(|n| some(n).then_some(n as i64)).collect::<Int64Array>()),
+            Arc::new((0..count).map(|n| some(n).then_some(n % 2 > 0)).collect::<BooleanArray>()),
+            Arc::new(StringArray::from(vec![None::<&str>; count])),
+        ];
+        let all = RecordBatch::try_new(schema, columns).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let month = "2026-01".parse::<Month>().unwrap();
+        for (from, length) in [(0, count), (0, 9), (7, 20), (39, 1), (5, 0)] {
+            let pile = Pile::new(0, folder.path().to_owned());
+            let rows = all.slice(from, length);
+            pile.put(&month, Table::Issues, rows.clone()).unwrap();
+            assert_eq!(pile.take(&month, Table::Issues).unwrap(), [rows]);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use jira::id::IssueId;
 
@@ -96,6 +97,8 @@ impl Rows {
 pub struct RowBuilders {
     site: Site,
     map: Arc<FieldMap>,
+    /// Of all tables: making them takes as long as making the rows of an issue.
+    schemas: BTreeMap<Table, SchemaRef>,
     writers: Writers,
     extra: Vec<TextWriter>,
     /// For the trees of snapshots, one at a time.
@@ -106,7 +109,8 @@ impl RowBuilders {
     /// Builders without rows.
     pub fn new(site: Site, map: Arc<FieldMap>) -> Self {
         let extra = map.extra().iter().map(|_| TextWriter::new()).collect();
-        Self { site, map, writers: Writers::new(), extra, arena: Arena::new() }
+        let schemas = Table::ALL.iter().map(|table| (*table, table.schema(&map))).collect();
+        Self { site, map, schemas, writers: Writers::new(), extra, arena: Arena::new() }
     }
 
     /// Adds the rows of an issue: of a tombstone the one of `deleted_issues`, of any other those of
@@ -152,7 +156,9 @@ impl RowBuilders {
             if table == Table::Issues {
                 columns.append(&mut extra);
             }
-            batches.insert(table, RecordBatch::try_new(table.schema(&self.map), columns)?);
+            let schema = self.schemas.get(&table).map(Arc::clone);
+            let schema = schema.unwrap_or_else(|| table.schema(&self.map));
+            batches.insert(table, RecordBatch::try_new(schema, columns)?);
         }
         if full {
             return Err(ArrowError::OffsetOverflowError(TEXT_BYTES));
