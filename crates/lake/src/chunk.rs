@@ -85,7 +85,7 @@ where
     &'a A: ArrayAccessor,
 {
     let mut present = Vec::with_capacity(rows);
-    for part in parts.iter().copied() {
+    for &part in parts {
         let part: &'a A = part.as_any().downcast_ref()?;
         match part.nulls() {
             Some(nulls) => present.extend(nulls.valid_indices().map(|row| part.value(row))),

@@ -1,6 +1,7 @@
 //! The pages of a column chunk, cut by rows and bytes, with statistics and indexes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use parquet::basic::{BoundaryOrder, Compression, Encoding, EncodingMask, PageType, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -179,7 +180,7 @@ impl<'a> Pages<'a> {
             offsets.append_offset_and_size(int(place.offset)?, int(place.compressed_size)?);
             offsets.append_row_count(int(plain.rows)?);
         }
-        let metadata = ColumnChunkMetaData::builder(self.column.clone())
+        let metadata = ColumnChunkMetaData::builder(Arc::clone(self.column))
             .set_compression(codec)
             .set_encodings_mask(EncodingMask::new_from_encodings(
                 [Encoding::PLAIN, Encoding::RLE, encoding].iter(),

@@ -73,7 +73,7 @@ fn check(columns: Vec<(ArrayRef, bool)>) {
     let file = ours(&rows);
     assert_eq!(read(&file, &rows), rows);
     assert_eq!(file, ours(&rows));
-    let metadata = reader(&file).metadata().clone();
+    let metadata = Arc::clone(reader(&file).metadata());
     assert_eq!(said(&metadata), said(reader(&theirs(&rows)).metadata()));
     // The indexes lead to each row.
     let last = rows.num_rows() - 1;
@@ -126,7 +126,7 @@ proptest! {
 #[test]
 fn long_columns_have_several_pages() {
     let count = |rows: &RecordBatch, column: usize| {
-        let metadata = reader(&ours(rows)).metadata().clone();
+        let metadata = Arc::clone(reader(&ours(rows)).metadata());
         metadata.offset_index().unwrap()[0][column].page_locations.len()
     };
     let rows = 50_001;
@@ -155,7 +155,7 @@ fn nothing_and_no_rows_are_columns_too() {
 fn a_chunk_is_stored_in_the_shorter_way() {
     let of = |texts: Vec<Option<String>>| {
         let rows = batch(vec![(Arc::new(StringArray::from(texts)) as ArrayRef, true)]);
-        let metadata = reader(&ours(&rows)).metadata().clone();
+        let metadata = Arc::clone(reader(&ours(&rows)).metadata());
         let column = metadata.row_group(0).column(0).clone();
         (
             column.dictionary_page_offset().is_some(),
