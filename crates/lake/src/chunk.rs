@@ -5,8 +5,9 @@
 //! a dictionary before it knows whether that pays. Row groups here are small and whole in memory,
 //! so that their encoding was a third of a rebuild; this one takes a third of that.
 //!
-//! Promises: the same values give the same bytes; every reader of Parquet 1.0 pages reads them.
-//! Values repeat through a dictionary where that is shorter, pages are compressed where that is.
+//! Promises: the same values give the same bytes; pages are those of version 1, which all readers
+//! know. Values repeat through a dictionary where that promises to be shorter, pages are compressed
+//! where that is.
 
 mod codec;
 mod dictionary;

@@ -27,8 +27,9 @@ use crate::survey::Survey;
 /// Files that a thread takes at once.
 const FILES_AT_ONCE: usize = 64;
 
-/// Text of that many bytes is a batch of rows.
+/// Text of that many bytes is a batch of rows, and so are the rows of that many issues.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_ISSUES: usize = 4096;
 
 /// An arena or buffer that one large snapshot blew up is not kept.
 const KEPT_BYTES: usize = 4 * 1024 * 1024;
@@ -153,7 +154,7 @@ impl<'m> Hand<'m> {
                 self.issues.push((entry.id, entry.month.clone()));
             }
             sheaf.files.push(entry.map_err(|reason| (file.clone(), reason)));
-            if self.builders.bytes() > BATCH_BYTES {
+            if self.builders.bytes() > BATCH_BYTES || self.issues.len() >= BATCH_ISSUES {
                 self.flush(pile, &mut sheaf.oddities)?;
             }
         }
@@ -194,18 +195,20 @@ impl<'m> Hand<'m> {
         let failed = |table| move |source: ArrowError| Error::Rows { table, source };
         let rows = self.builders.finish().map_err(failed("a table"))?;
         oddities.absorb(&rows.oddities);
-        let months = issues.iter().map(|(_, month)| month).collect::<BTreeSet<_>>();
+        let mut months: BTreeMap<&Month, BTreeSet<IssueId>> = BTreeMap::new();
+        for (id, month) in &issues {
+            months.entry(month).or_default().insert(*id);
+        }
         for (table, batch) in rows.batches().filter(|(_, batch)| batch.num_rows() > 0) {
             let failed = failed(table.name());
-            if let (Some(month), 1) = (months.first(), months.len()) {
+            if let (Some((month, _)), 1) = (months.first_key_value(), months.len()) {
                 pile.put(month, table, batch.clone()).map_err(failed)?;
                 continue;
             }
             let all = Sorted::of(vec![batch.clone()]).map_err(failed)?;
-            for month in &months {
-                let of_month = issues.iter().filter(|(_, of)| of == *month).map(|(id, _)| *id);
+            for (month, of_month) in &months {
                 let mut sorted = all.clone();
-                sorted.retain(&of_month.collect());
+                sorted.retain(of_month);
                 if let Some(batch) = sorted.all().map_err(failed)? {
                     pile.put(month, table, batch).map_err(failed)?;
                 }

@@ -140,6 +140,7 @@ impl Raw {
         let length = self.read_into(file, &mut bytes)?.map(<[u8]>::len);
         Ok(length.map(|length| {
             bytes.truncate(length);
+            bytes.shrink_to_fit();
             bytes
         }))
     }
@@ -289,7 +290,9 @@ fn read_whole(mut opened: File, file: &str, buffer: &mut Vec<u8>) -> Result<usiz
             return Err(unreadable(format!("it is larger than {FILE_BYTES} bytes")));
         }
         if buffer.len() - length < READ_BYTES {
-            buffer.resize(length + length.max(2 * READ_BYTES), 0);
+            let most = usize::try_from(FILE_BYTES).unwrap_or(usize::MAX - READ_BYTES);
+            let more = length.max(2 * READ_BYTES).min(most.saturating_sub(length) + READ_BYTES);
+            buffer.resize(length + more, 0);
         }
         match opened.read(buffer.get_mut(length..).unwrap_or_default()) {
             Ok(0) => return Ok(length),

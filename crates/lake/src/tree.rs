@@ -38,9 +38,9 @@ use crate::survey::Survey;
 use crate::views;
 use crate::writing::Writing;
 
-/// Months whose files may wait for the disk while the next ones are made. Each holds a few dozen
-/// open files.
-const MONTHS_UNSETTLED: usize = 8;
+/// Months whose files may wait for the disk while the next ones are made, and so many are settled in
+/// the same go. Each holds a few dozen open files.
+const MONTHS_UNSETTLED: usize = 4;
 
 /// Rows that a rebuild keeps in memory unless it is told otherwise.
 const USUAL_MEMORY: usize = 32 * 1024 * 1024;
@@ -182,7 +182,7 @@ impl Inner {
         let mut made = BTreeSet::new();
         while let Ok(mut files) = written.recv() {
             // Whatever waits by now is settled in the same go.
-            files.extend(written.try_iter().flatten());
+            files.extend(written.try_iter().take(MONTHS_UNSETTLED).flatten());
             made.extend(self.settle(files)?);
         }
         Ok(made)

@@ -6,9 +6,9 @@
 //! files of a month are handed over together; the first failure ends all of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use jira::id::IssueId;
 use jira::time::Month;
@@ -23,6 +23,9 @@ use crate::scan::Entry;
 use crate::settle::{Part, Unsettled};
 use crate::splice::Sorted;
 use crate::tree::Inner;
+
+/// Months that are written side by side at most.
+const MONTHS_BEGUN: usize = 4;
 
 /// See the module.
 pub(crate) struct Writing<'a> {
@@ -47,7 +50,11 @@ struct State {
     begun: BTreeMap<Month, (usize, Vec<Unsettled>)>,
     /// Bytes of the tables in memory.
     bytes: usize,
-    /// Steps that are being done.
+    /// Whether a month is being begun.
+    beginning: bool,
+    /// Months that were begun and are not handed over yet.
+    unsettled: usize,
+    /// Threads that are doing something, of which more to do may come.
     running: usize,
     /// Issues of the months that are written.
     done: u64,
@@ -104,6 +111,7 @@ impl Writing<'_> {
         cores::map(vec![(); threads], threads, |()| self.work(&state, &changed));
         let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
         *rebuilt = state.rebuilt;
+        rebuilt.unreadable.sort();
         match state.end {
             Some(End::Failed(error)) => Err(error),
             Some(End::Broken) | None => Ok(()),
@@ -112,9 +120,8 @@ impl Writing<'_> {
 
     /// What each thread does, until there is nothing more to do.
     fn work(&self, state: &Mutex<State>, changed: &Condvar) {
-        // A panic elsewhere ends the rebuild; what is here is whole all the same.
-        let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut now: MutexGuard<'_, State> = lock();
+        let _leaving = Leaving { state, changed };
+        let mut now = lock(state);
         while now.end.is_none() {
             let Some(step) = now.next(self.harvest.bound()) else {
                 if now.running == 0 {
@@ -125,48 +132,32 @@ impl Writing<'_> {
             };
             now.running += 1;
             drop(now);
-            let done = catch_unwind(AssertUnwindSafe(|| self.perform(step)));
-            now = lock();
-            now.running -= 1;
+            let done = self.perform(step);
+            now = lock(state);
             let whole = match done {
-                Ok(Ok(done)) => now.note(done, self.harvest),
-                Ok(Err(error)) => {
+                Ok(done) => now.note(done, self.harvest),
+                Err(error) => {
                     now.end.get_or_insert(End::Failed(error));
                     None
                 }
-                Err(panic) => {
-                    now.end.get_or_insert(End::Broken);
-                    drop(now);
-                    changed.notify_all();
-                    resume_unwind(panic)
-                }
             };
-            changed.notify_all();
             if let Some((month, files)) = whole {
-                now = self.hand_over(&month, files, now, lock);
+                now.done += self.entries.get(&month).map_or(0, |entries| entries.len() as u64);
+                let total = self.entries.values().map(|entries| entries.len() as u64).sum();
+                (self.progress)(Progress { phase: Phase::Write, done: now.done, total });
+                changed.notify_all();
+                drop(now);
+                // This waits for the disk when it has too much to do.
+                let sent = self.to.send(files);
+                now = lock(state);
+                now.unsettled -= 1;
+                if sent.is_err() {
+                    now.end.get_or_insert(End::Broken);
+                }
             }
+            now.running -= 1;
+            changed.notify_all();
         }
-        changed.notify_all();
-    }
-
-    fn hand_over<'s>(
-        &self,
-        month: &Month,
-        files: Vec<Unsettled>,
-        mut now: MutexGuard<'s, State>,
-        lock: impl Fn() -> MutexGuard<'s, State>,
-    ) -> MutexGuard<'s, State> {
-        let of = |entries: &Vec<Entry>| entries.len() as u64;
-        now.done += self.entries.get(month).map_or(0, of);
-        let (done, total) = (now.done, self.entries.values().map(of).sum());
-        drop(now);
-        (self.progress)(Progress { phase: Phase::Write, done, total });
-        let sent = self.to.send(files);
-        let mut now = lock();
-        if sent.is_err() {
-            now.end.get_or_insert(End::Broken);
-        }
-        now
     }
 
     fn perform(&self, step: Step) -> Result<Done, Error> {
@@ -194,6 +185,26 @@ impl Writing<'_> {
     }
 }
 
+/// A panic elsewhere ends the rebuild; what is here is whole all the same.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of a thread that panics nobody shall wait for what it would have done.
+struct Leaving<'s> {
+    state: &'s Mutex<State>,
+    changed: &'s Condvar,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            lock(self.state).end.get_or_insert(End::Broken);
+            self.changed.notify_all();
+        }
+    }
+}
+
 impl State {
     /// What can be done now, if anything can.
     fn next(&mut self, bound: usize) -> Option<Step> {
@@ -208,13 +219,21 @@ impl State {
             self.bytes = bytes;
             return self.tables.pop_front().map(Step::Take);
         }
-        self.months.pop_front().map(|(month, lost)| Step::Begin(month, lost))
+        // Beginning a month may read its present tables, and its files stay open until it is handed
+        // over: one at a time, and not too many.
+        if self.beginning || self.unsettled >= MONTHS_BEGUN {
+            return None;
+        }
+        let (month, lost) = self.months.pop_front()?;
+        (self.beginning, self.unsettled) = (true, self.unsettled + 1);
+        Some(Step::Begin(month, lost))
     }
 
     /// Notes what was done; answers a month that is written, with its files.
     fn note(&mut self, done: Done, harvest: &Harvest) -> Option<(Month, Vec<Unsettled>)> {
         match done {
             Done::Begun(month, mut more, rebuilt) => {
+                self.beginning = false;
                 self.rebuilt.absorb(rebuilt);
                 let waiting = |table: &Table| Waiting {
                     table: *table,

@@ -242,7 +242,7 @@ fn index<T: Value>(pages: &[Known<T>]) -> Result<ColumnIndexMetaData, ParquetErr
         index.append(page.bounds.is_none(), least, most, int(page.nulls)?);
     }
     let bounds = pages.iter().filter_map(|page| page.bounds).collect::<Vec<_>>();
-    if bounds.is_sorted_by(|one, next| one.0 <= next.0 && one.1 <= next.1) {
+    if bounds.is_sorted_by(|one, next| T::ascend(*one, *next)) {
         index.set_boundary_order(BoundaryOrder::ASCENDING);
     }
     index.build()

@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
-use parquet::basic::Compression;
+use parquet::basic::{BoundaryOrder, Compression};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
@@ -142,6 +142,20 @@ fn long_columns_have_several_pages() {
     let texts = (Arc::new(StringArray::from(texts)) as ArrayRef, true);
     check(vec![texts.clone()]);
     assert_eq!(count(&batch(vec![texts]), 0), 5);
+}
+
+/// Bounds are cut to 64 bytes, and never within a character.
+#[test]
+fn an_index_says_that_pages_ascend_only_if_its_own_bounds_do() {
+    let order = |second: &str| {
+        let long = |end: &str| Some(format!("{}{end}{}", "x".repeat(63), "y".repeat(900_000)));
+        let texts = StringArray::from(vec![long("a"), long(second)]);
+        let rows = batch(vec![(Arc::new(texts) as ArrayRef, true)]);
+        let metadata = Arc::clone(reader(&ours(&rows)).metadata());
+        metadata.column_index().unwrap()[0][0].get_boundary_order().unwrap()
+    };
+    assert_eq!(order("b"), BoundaryOrder::ASCENDING);
+    assert_eq!(order("é"), BoundaryOrder::UNORDERED);
 }
 
 #[test]

@@ -27,6 +27,11 @@ pub(super) trait Value: Copy + Ord + Hash {
     /// A bound from above.
     fn ceiling(self) -> Vec<u8>;
 
+    /// Whether the bounds of a page are not above those of the next one, as an index has them.
+    fn ascend(one: (Self, Self), next: (Self, Self)) -> bool {
+        one.0 <= next.0 && one.1 <= next.1
+    }
+
     /// What is known of some values.
     fn statistics(bounds: Option<(Self, Self)>, nulls: u64) -> Statistics;
 }
@@ -67,6 +72,11 @@ impl Value for &str {
             Some(format!("{before}{next}").into_bytes())
         });
         raised.unwrap_or_else(|| self.as_bytes().to_vec())
+    }
+
+    /// Cutting texts may turn their order.
+    fn ascend(one: (Self, Self), next: (Self, Self)) -> bool {
+        one.0.floor() <= next.0.floor() && one.1.ceiling() <= next.1.ceiling()
     }
 
     fn statistics(bounds: Option<(Self, Self)>, nulls: u64) -> Statistics {
