@@ -277,3 +277,49 @@ impl State {
         Some((month, files))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month() -> Month {
+        "2026-01".parse().unwrap()
+    }
+
+    #[test]
+    fn tables_are_taken_out_as_the_bound_allows_or_one() {
+        let held = |bytes| Held { month: month(), bytes };
+        let waiting =
+            |bytes| Waiting { table: Table::Issues, of: held(bytes), more: Sorted::default() };
+        let mut state = State { tables: [40, 70, 30, 500].map(waiting).into(), ..State::default() };
+        state.begun.insert(month(), (4, Vec::new()));
+        let taken = |state: &mut State| match state.next(100) {
+            Some(Step::Take(waiting)) => Some(waiting.of.bytes),
+            _ => None,
+        };
+        assert_eq!([taken(&mut state), taken(&mut state)], [Some(40), None]);
+        assert!(state.let_go(Arc::new(held(40))).is_none());
+        assert_eq!([taken(&mut state), taken(&mut state)], [Some(70), Some(30)]);
+        assert_eq!(taken(&mut state), None);
+        state.let_go(Arc::new(held(70)));
+        assert_eq!(taken(&mut state), None);
+        state.let_go(Arc::new(held(30)));
+        assert_eq!(taken(&mut state), Some(500));
+        // With the last table the month is written.
+        assert!(state.let_go(Arc::new(held(500))).is_some());
+    }
+
+    #[test]
+    fn months_are_begun_one_by_one_and_only_some_before_others_are_handed_over() {
+        let months = vec![(month(), BTreeSet::new()); MONTHS_BEGUN + 1].into();
+        let mut state = State { months, ..State::default() };
+        for _ in 0..MONTHS_BEGUN {
+            assert!(matches!(state.next(0), Some(Step::Begin(..))));
+            assert!(state.next(0).is_none());
+            state.beginning = false;
+        }
+        assert!(state.next(0).is_none());
+        state.unsettled -= 1;
+        assert!(matches!(state.next(0), Some(Step::Begin(..))));
+    }
+}
