@@ -35,6 +35,27 @@ fn absent_unreadable_and_present_are_three_answers() {
     assert!(raw.files().is_err());
 }
 
+/// One buffer for files of all lengths: nothing of a longer one is taken for a shorter one's.
+#[test]
+fn a_file_is_read_to_its_end_and_no_further() {
+    let dir = tempfile::tempdir().unwrap();
+    let (raw, mut buffer) = (raw(dir.path()), Vec::new());
+    let path = dir.path().join("issues/A-1.json");
+    for length in [0, 1, 65_535, 131_072, 131_073, 1_000_000, 262_144, 3, 0] {
+        let bytes = (0..length).map(|n: u32| n.to_le_bytes()[0] ^ 1).collect::<Vec<_>>();
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(raw.read_into("A-1.json", &mut buffer).unwrap() == Some(&bytes), "{length}");
+        assert!(raw.bytes("A-1.json").unwrap() == Some(bytes), "{length}");
+    }
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(256 * 1024 * 1024 + 1).unwrap();
+    match raw.read_into("A-1.json", &mut buffer) {
+        Err(Error::Unreadable { reason, .. }) => assert!(reason.contains("larger"), "{reason}"),
+        _ => panic!("a file of more than 256 MiB was read"),
+    }
+    assert!(buffer.len() < 257 * 1024 * 1024, "{} bytes were taken for it", buffer.len());
+}
+
 #[test]
 fn a_folder_that_another_program_filled_is_read_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
