@@ -43,7 +43,7 @@ fn a_file_is_read_to_its_end_and_no_further() {
     let path = dir.path().join("issues/A-1.json");
     for length in [0, 1, 65_535, 131_072, 131_073, 1_000_000, 262_144, 3, 0] {
         let bytes = (0..length).map(|n: u32| n.to_le_bytes()[0] ^ 1).collect::<Vec<_>>();
-        std::fs::write(&path, &bytes).unwrap();
+        durable::write(&path, &bytes).unwrap();
         assert!(raw.read_into("A-1.json", &mut buffer).unwrap() == Some(&bytes), "{length}");
         assert!(raw.bytes("A-1.json").unwrap() == Some(bytes), "{length}");
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use arrow::array::AsArray;
 use jira::time::Clock;
 use transform::Table;
 
@@ -85,6 +86,26 @@ async fn a_folder_of_snapshots_becomes_tables() {
         folders.assert_holds(&issues);
         assert!(folders.output("issues/notes.txt").is_file());
     }
+}
+
+#[tokio::test]
+async fn attachments_that_are_on_disk_are_found_by_a_rebuild() {
+    let issues = [Issue::new(1, JANUARY), Issue::new(2, JANUARY)];
+    let folders = Folders::new(Style::Flat, &issues);
+    for issue in &issues {
+        let mut json = issue.json();
+        json["fields"]["attachment"] = serde_json::json!([{"id": "7", "filename": "a.txt"}]);
+        let path = folders.raw().join(format!("{}.json", issue.key));
+        durable::write(&path, json.to_string().as_bytes()).unwrap();
+    }
+    let raw = Raw::at(&folders.raw()).unwrap();
+    durable::write(&raw.attachments().join("A-1/7_a.txt"), b"bytes").unwrap();
+    let tree = folders.open().await;
+    tree.rebuild(|_| {}).await.unwrap();
+    let rows = tree.inner.read(Table::Attachments, &"2026-01".parse().unwrap()).unwrap();
+    let rows = rows.all().unwrap().unwrap();
+    let paths = rows.column_by_name("local_path").unwrap().as_string::<i32>();
+    assert_eq!(paths.iter().collect::<Vec<_>>(), [Some("attachments/A-1/7_a.txt"), None]);
 }
 
 #[tokio::test]
