@@ -199,6 +199,7 @@ impl Lake {
             remade: prepared.remade.iter().cloned().collect(),
             issues,
             finished,
+            lost: Vec::new(),
         };
         let shelf = writing.shelf.take();
         // From here on the names are behind until they are known not to be, even if the caller

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use jira::id::Subject;
+use jira::id::{IssueId, Subject};
 use jira::time::{Instant, Month};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use crate::{
-    CatalogFile, CommitId, Error, IssueRecord, Ledger, Source, attachment, catalog, hint, issue,
-    settle,
+    CatalogFile, CommitId, Error, IssueRecord, Ledger, Loss, Source, attachment, catalog, hint,
+    issue, loss, settle,
 };
 
 /// What a commit of the lake changes.
@@ -29,6 +29,8 @@ pub struct Commit {
     pub issues: Vec<IssueRecord>,
     /// The work that led here.
     pub finished: Vec<Finished>,
+    /// Known issues whose copy is found to have lost a part; each becomes due.
+    pub lost: Vec<(IssueId, Loss)>,
 }
 
 /// Work whose result is in a commit.
@@ -82,6 +84,10 @@ impl Ledger {
         // Only when all are written is it clear who holds a key now.
         issue::doubt(&mut tx, &commit.issues, now).await?;
         retire(&mut tx, &commit.finished).await?;
+        // Last: the records above would clear the losses, and the work below would go with the rest.
+        for some in commit.lost.chunks(loss::LOSSES_TOGETHER) {
+            loss::mark(&mut tx, some, now).await?;
+        }
         self.store.finish(tx).await?;
         self.store.wake();
         Ok(())

@@ -39,6 +39,8 @@ pub struct Counts {
     pub issues: u64,
     /// Issues whose deletion was confirmed.
     pub issues_deleted: u64,
+    /// Issues that exist and of whose copy the disk has lost a part.
+    pub issues_lost: u64,
 }
 
 impl Counts {
@@ -79,6 +81,10 @@ impl Ledger {
             .await?;
         counts.issues = unsigned(issues.0 - issues.1)?;
         counts.issues_deleted = unsigned(issues.1)?;
+        let lost: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM issues WHERE lost_at IS NOT NULL")
+            .fetch_one(&mut *reader)
+            .await?;
+        counts.issues_lost = unsigned(lost)?;
         Ok(counts)
     }
 }

@@ -207,7 +207,8 @@ pub(crate) async fn upsert(
              parts = excluded.parts, deleted_at = excluded.deleted_at,
              raw_file = excluded.raw_file, commit_id = excluded.commit_id,
              status = excluded.status, has_sla = excluded.has_sla,
-             complete = excluded.complete, digests = excluded.digests",
+             complete = excluded.complete, digests = excluded.digests,
+             lost_at = NULL, loss = NULL",
     )
     .bind(json!(rows).to_string())
     .execute(tx)

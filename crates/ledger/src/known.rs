@@ -30,6 +30,8 @@ pub struct Known {
     pub complete: bool,
     /// Whether it is to be looked at, parked work among it.
     pub in_work: bool,
+    /// Whether the disk has lost a part of its copy.
+    pub lost: bool,
 }
 
 /// Which issues with SLA clocks.
@@ -54,7 +56,7 @@ pub struct Clocked {
     pub status: Option<String>,
 }
 
-const KNOWN: &str = "SELECT id, key, updated, deleted_at, complete,
+const KNOWN: &str = "SELECT id, key, updated, deleted_at, complete, lost_at,
     EXISTS (SELECT 1 FROM work WHERE subject = CAST(issues.id AS TEXT)) AS in_work FROM issues";
 
 impl Ledger {
@@ -128,6 +130,7 @@ fn read(row: &SqliteRow) -> Result<Known, Error> {
         deleted_at: time(row, "deleted_at")?,
         complete: row.try_get::<i64, _>("complete")? != 0,
         in_work: row.try_get::<i64, _>("in_work")? != 0,
+        lost: row.try_get::<Option<i64>, _>("lost_at")?.is_some(),
     })
 }
 

@@ -33,6 +33,7 @@ mod cursor;
 mod issue;
 mod attachment;
 mod known;
+mod loss;
 
 pub use attachment::{Attachment, AttachmentCounts, Bytes, Ended, Listed, State};
 pub use audit::DeliveryFilter;
@@ -45,6 +46,7 @@ pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};
 pub use error::Error;
 pub use issue::{IssueRecord, Placed};
 pub use known::{Clocked, Clocks, Known};
+pub use loss::Loss;
 pub use open::Ledger;
 pub use park::Parked;
 pub use resolve::Resolved;

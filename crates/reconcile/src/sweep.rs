@@ -133,6 +133,7 @@ mod tests {
             deleted_at: deleted_at.and_then(Instant::from_millis),
             complete: true,
             in_work: false,
+            lost: false,
         }
     }
 

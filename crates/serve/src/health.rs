@@ -32,6 +32,7 @@ async fn ready(State(ledger): State<Ledger>) -> (StatusCode, Json<Value>) {
                 "ledger": "ok",
                 "deliveries_pending": counts.pending,
                 "issues_parked": counts.work_parked,
+                "issues_lost": counts.issues_lost,
                 "deletes": if breaker.stopped_at.is_some() { "stopped" } else { "ok" },
             })),
         ),

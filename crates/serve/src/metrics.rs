@@ -32,6 +32,7 @@ struct Metrics {
     work: Family<By, Gauge>,
     attachments: Family<By, Gauge>,
     issues: Gauge,
+    lost: Gauge,
     deletes_stopped: Gauge,
     check: Check,
 }
@@ -62,6 +63,12 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         attachments.clone(),
     );
     registry.register("jiralake_issues", "Issues in the lake", issues.clone());
+    let lost = Gauge::default();
+    registry.register(
+        "jiralake_issues_lost",
+        "Issues of whose copy the disk has lost a part; they are fetched again",
+        lost.clone(),
+    );
     let deletes_stopped = Gauge::default();
     registry.register(
         "jiralake_deletes_stopped",
@@ -70,8 +77,17 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
     );
     let check = Check::new(&mut registry);
     let registry = Arc::new(registry);
-    let metrics =
-        Metrics { registry, ledger, deliveries, work, attachments, issues, deletes_stopped, check };
+    let metrics = Metrics {
+        registry,
+        ledger,
+        deliveries,
+        work,
+        attachments,
+        issues,
+        lost,
+        deletes_stopped,
+        check,
+    };
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
@@ -154,6 +170,7 @@ impl Metrics {
         set(&self.work, "leased", counts.work_leased);
         set(&self.work, "parked", counts.work_parked);
         self.issues.set(i64::try_from(counts.issues).unwrap_or(i64::MAX));
+        self.lost.set(i64::try_from(counts.issues_lost).unwrap_or(i64::MAX));
     }
 }
 

@@ -40,7 +40,11 @@ async fn rows_that_are_known_to_be_there_are_not_looked_at() {
     let id = world.ledger.next_commit().await.unwrap();
     let (files, dropped, remade, finished) = Default::default();
     let issues = vec![of_new];
-    world.ledger.commit(Commit { id, files, dropped, remade, issues, finished }).await.unwrap();
+    world
+        .ledger
+        .commit(Commit { id, files, dropped, remade, issues, finished, lost: vec![] })
+        .await
+        .unwrap();
     assert_eq!(put(&lake, std::slice::from_ref(&new)).await.files, 0);
     world.assert_holds(&lake, std::slice::from_ref(&old)).await;
 }
@@ -94,7 +98,7 @@ async fn rows_that_are_not_where_they_are_said_to_be_are_never_patched() {
     let id = world.ledger.next_commit().await.unwrap();
     let (files, dropped, remade, finished) = Default::default();
     let issues_of = vec![said];
-    let commit = Commit { id, files, dropped, remade, issues: issues_of, finished };
+    let commit = Commit { id, files, dropped, remade, issues: issues_of, finished, lost: vec![] };
     world.ledger.commit(commit).await.unwrap();
     let newer = Issue { summary: "newer".to_owned(), ..issues[1].clone() };
     put(&lake, std::slice::from_ref(&newer)).await;

@@ -76,7 +76,7 @@ async fn age(world: &World, cursor: &str) {
     let id = world.ledger.next_commit().await.unwrap();
     let (files, issues, finished) = (Vec::new(), Vec::new(), Vec::new());
     let remade = Vec::new();
-    let commit = ledger::Commit { id, files, dropped, remade, issues, finished };
+    let commit = ledger::Commit { id, files, dropped, remade, issues, finished, lost: vec![] };
     world.ledger.commit(commit).await.unwrap();
     world.ledger.set_cursor("lake.rebuild", cursor).await.unwrap();
 }

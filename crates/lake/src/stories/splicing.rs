@@ -188,7 +188,8 @@ async fn a_file_that_does_not_describe_its_row_groups_is_looked_into() {
     (files[0].bytes, files[0].sha256) = (bytes.len() as i64, digest(&bytes));
     let (dropped, remade) = (Vec::new(), Vec::new());
     let (records, finished) = (Vec::new(), Vec::new());
-    let commit = ledger::Commit { id, files, dropped, remade, issues: records, finished };
+    let commit =
+        ledger::Commit { id, files, dropped, remade, issues: records, finished, lost: vec![] };
     world.ledger.commit(commit).await.unwrap();
     let mut lake = world.open().await;
     world.assert_holds(&lake, &issues).await;

@@ -89,8 +89,8 @@ impl Bench {
 
     pub(crate) async fn commit(&self, issues: Vec<IssueRecord>, finished: Vec<Finished>) {
         let id = self.ledger.next_commit().await.unwrap();
-        let commit =
-            Commit { id, files: vec![], dropped: vec![], remade: vec![], issues, finished };
+        let (files, dropped, remade, lost) = Default::default();
+        let commit = Commit { id, files, dropped, remade, issues, finished, lost };
         self.ledger.commit(commit).await.unwrap();
     }
 

@@ -37,6 +37,7 @@ async fn new_files_replace_those_of_their_table_and_month() {
         remade: vec![],
         issues: vec![],
         finished: vec![],
+        lost: vec![],
     };
     ledger.commit(first.clone()).await.unwrap();
     let two = ledger.next_commit().await.unwrap();
@@ -48,6 +49,7 @@ async fn new_files_replace_those_of_their_table_and_month() {
         remade: vec![],
         issues: vec![],
         finished: vec![],
+        lost: vec![],
     };
     ledger.commit(second).await.unwrap();
     let expected = [file("issues", "2026-01", 0, two), file("issues", "unknown", 0, one)];
@@ -72,6 +74,7 @@ async fn a_commit_that_fails_changes_nothing() {
             remade: vec![],
             issues: vec![issue(1, "A-1", 1)],
             finished: vec![finished(&work)],
+            lost: vec![],
         })
         .await;
     assert!(matches!(failed, Err(Error::Database(_))), "{failed:?}");
@@ -242,6 +245,7 @@ async fn what_tells_the_rows_of_an_issue_is_kept_until_its_month_is_made_anew() 
         remade: vec![first.month.clone()],
         issues: vec![third.clone()],
         finished: vec![],
+        lost: vec![],
     };
     bench.ledger.commit(commit).await.unwrap();
     let first = IssueRecord { digests: None, ..first };

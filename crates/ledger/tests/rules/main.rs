@@ -14,6 +14,8 @@ mod commit;
 #[cfg(test)]
 mod known;
 #[cfg(test)]
+mod loss;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod open;

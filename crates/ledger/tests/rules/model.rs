@@ -273,6 +273,7 @@ impl Model {
             oldest_due: None,
             issues: self.known.len() as u64,
             issues_deleted: 0,
+            issues_lost: 0,
         }
     }
 }
