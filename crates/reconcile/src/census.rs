@@ -136,3 +136,6 @@ impl Census {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,41 +114,4 @@ pub(crate) fn earlier(now: Instant, span: Duration) -> Instant {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(key: &str, updated: i64) -> Found {
-        Found {
-            id: "7".parse().unwrap(),
-            key: Some(key.parse().unwrap()),
-            updated: Instant::from_millis(updated),
-        }
-    }
-
-    fn known(deleted_at: Option<i64>) -> Known {
-        Known {
-            id: "7".parse().unwrap(),
-            key: "A-7".parse().unwrap(),
-            updated: Instant::from_millis(1_000),
-            deleted_at: deleted_at.and_then(Instant::from_millis),
-            complete: true,
-            in_work: false,
-            lost: false,
-        }
-    }
-
-    #[test]
-    fn what_jira_shows_otherwise_differs() {
-        assert!(!differs(&found("A-7", 1_000), Some(&known(None))));
-        assert!(differs(&found("A-7", 1_000), None), "unknown");
-        assert!(differs(&found("A-7", 1_001), Some(&known(None))), "newer");
-        assert!(differs(&found("A-7", 999), Some(&known(None))), "older: the site was restored");
-        assert!(differs(&found("B-7", 1_000), Some(&known(None))), "moved");
-        assert!(differs(&found("A-7", 1_000), Some(&known(Some(5)))), "back again");
-        let silent = Found { key: None, updated: None, ..found("A-7", 0) };
-        assert!(
-            !differs(&silent, Some(&known(None))),
-            "what Jira does not tell differs in nothing"
-        );
-    }
-}
+mod tests;

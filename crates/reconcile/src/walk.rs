@@ -73,3 +73,8 @@ impl Walk {
         Ok(Some(page))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fake_site;
+#[cfg(test)]
+mod tests;
