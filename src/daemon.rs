@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use http::Listener;
 use jira::client::Client;
 use jira::time::{Clock, Instant};
 use lake::{Lake, Lock, Mapping};
@@ -20,7 +21,6 @@ use reconcile::look::{Limits, Looker};
 use reconcile::metrics::Metrics;
 use reconcile::run::{Applied, Loop};
 use reconcile::unknown::UnknownFields;
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
@@ -39,6 +39,9 @@ pub(crate) mod expiry;
 
 /// The loop turns every two seconds, unless the ledger keeps it waiting (30 s at most) or it hangs.
 const LONGEST_TURN: Duration = Duration::from_secs(90);
+
+/// The door's name in the metrics of listeners.
+const LISTENER: &str = "webhook";
 
 /// Parts that have not ended by then are cut off.
 const STOP: Duration = Duration::from_secs(9);
@@ -70,6 +73,9 @@ pub(crate) async fn run(
     name: &'static str,
 ) -> anyhow::Result<Daemon> {
     start::check(settings)?;
+    for weak in start::weak_secrets(settings) {
+        warn!("{weak}");
+    }
     let clock = Clock::system();
     let (jira, service) = start::accounts(settings)?;
     // Only a question: the lake takes the lock for good when it is opened.
@@ -90,17 +96,26 @@ pub(crate) async fn run(
     traffic::register(jira.pace(), &mut registry);
     let tokens = expiry::tokens(settings)?;
     expiry::register(&tokens, &mut registry);
-    let limits = door.limits;
-    let router = door
-        .router()
-        .merge(serve::health::router(ledger.clone()))
-        .merge(serve::metrics::router(registry, ledger.clone()));
-    let listener = TcpListener::bind(settings.webhook.listen).await.with_context(|| {
+    let http_metrics = http::Metrics::new(&mut registry);
+    let limits = start::connection_limits(settings)?;
+    let router = door.router();
+    let windows = serve::health::router(ledger.clone());
+    let windows = windows.merge(serve::metrics::router(registry, ledger.clone()));
+    let windows = http::in_places_of_their_own(windows, &http_metrics, LISTENER);
+    let socket = http::bind(settings.webhook.listen).with_context(|| {
         format!("cannot listen on {} (webhook.listen, --listen)", settings.webhook.listen)
     })?;
-    let address = listener.local_addr()?;
+    let address = socket.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let door = tokio::spawn(webhook::listen(listener, router, limits, until(stopped.clone())));
+    let listener = Listener {
+        socket,
+        router: router.merge(windows),
+        limits,
+        proxies: start::trusted_proxies(settings)?,
+        metrics: http_metrics,
+        name: LISTENER,
+    };
+    let door = tokio::spawn(listener.run(until(stopped.clone())));
     let applied = broadcast::Sender::new(1024);
     let heard = applied.subscribe();
     let reminders = tokio::spawn(expiry::remind(tokens, clock.clone()));

@@ -141,7 +141,7 @@ impl Demo {
 
 /// The demo's own secret; it guards nothing but the demo.
 fn secret(seed: u64) -> String {
-    format!("demo-secret-{seed}")
+    format!("the demo's secret, which guards nothing: {seed}")
 }
 
 /// Hints every issue and waits until all are in the lake.

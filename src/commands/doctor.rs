@@ -38,6 +38,7 @@ pub(crate) struct Doctor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     InOrder,
+    Warning,
     NotInOrder,
     CouldNotLook,
 }
@@ -76,6 +77,9 @@ impl Doctor {
         match start::check(settings) {
             Ok(()) => findings.add("settings", Verdict::InOrder, "complete"),
             Err(error) => findings.add("settings", Verdict::NotInOrder, format_args!("{error:#}")),
+        }
+        for weak in start::weak_secrets(settings) {
+            findings.add("webhook secret", Verdict::Warning, weak);
         }
         match start::accounts(settings) {
             Ok((main, service)) => {
@@ -295,6 +299,7 @@ impl Verdict {
     fn word(self) -> &'static str {
         match self {
             Self::InOrder => "in order",
+            Self::Warning => "warning",
             Self::NotInOrder => "NOT IN ORDER",
             Self::CouldNotLook => "could not look",
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use http::{MinimumRate, TrustedProxies};
 use jira::client::{Account, BaseUrl, Client, Limits as ClientLimits, MediaHosts};
 use jira::id::IssueKey;
 use jira::pace::{Pace, Priority, Rates};
@@ -16,8 +17,9 @@ use reconcile::dimensions::{Details, Dimensions};
 use reconcile::look::Limits as LoopLimits;
 use reconcile::policy::BackOff;
 use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
 use transform::FieldMap;
-use webhook::{Limits as DoorLimits, Secrets};
+use webhook::{Limits as DoorLimits, NoSecret, Secrets};
 
 use crate::config::Settings;
 use crate::config::settings::LayoutStyle;
@@ -36,6 +38,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     }
     expiry::tokens(settings)?;
     field_map(settings)?;
+    trusted_proxies(settings)?;
     let (jira, webhook, loop_) = (&settings.jira, &settings.webhook, &settings.reconcile);
     for (key, value) in [
         ("jira.connect-timeout-ms", jira.connect_timeout_ms),
@@ -44,6 +47,10 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         ("webhook.body-bytes", webhook.body_bytes),
         ("webhook.in-flight", webhook.in_flight.into()),
         ("webhook.connections", webhook.connections.into()),
+        ("webhook.in-flight-per-client", webhook.in_flight_per_client.into()),
+        ("webhook.connections-per-client", webhook.connections_per_client.into()),
+        ("webhook.first-byte-timeout-ms", webhook.first_byte_timeout_ms),
+        ("webhook.minimum-rate", webhook.minimum_rate.into()),
         ("webhook.header-timeout-ms", webhook.header_timeout_ms),
         ("webhook.body-timeout-ms", webhook.body_timeout_ms),
         ("webhook.keep-days", webhook.keep_days.into()),
@@ -65,6 +72,10 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
             "webhook.bodies-bytes is less than webhook.body-bytes: no large body would be taken";
         return Err(Usage(text.to_owned()).into());
     }
+    if webhook.reserved_percent > 90 {
+        let text = "webhook.reserved-percent is above 90: Jira's first delivery needs room, too";
+        return Err(Usage(text.to_owned()).into());
+    }
     for project in &settings.jira.projects {
         let key = format!("{project}-1").parse::<IssueKey>();
         key.map_err(|_| Usage(format!("jira.projects: `{project}` is not a project key")))?;
@@ -80,12 +91,50 @@ pub(crate) fn secrets(settings: &Settings) -> anyhow::Result<Secrets> {
     if !webhook.previous_secret.expose_secret().is_empty() {
         valid.push(webhook.previous_secret.clone());
     }
-    Secrets::new(valid).map_err(|error| {
-        Usage(format!(
+    Secrets::new(valid).map_err(|error| match error {
+        NoSecret::Short(number) => {
+            let key = secret_key(number);
+            Usage(format!(
+                "{key}: {error}; give the webhook in Jira a longer one (`openssl rand -hex 32` makes \
+                 one) and set {key} to it (JIRA_WEBHOOK_SECRET or JIRA_WEBHOOK_SECRET_FILE)"
+            ))
+            .into()
+        }
+        NoSecret::Missing | NoSecret::Blank(_) | NoSecret::TooMany(_) => Usage(format!(
             "webhook.secret: {error}; set JIRA_WEBHOOK_SECRET (or JIRA_WEBHOOK_SECRET_FILE) to the \
              secret from Jira's webhook page"
         ))
-        .into()
+        .into(),
+    })
+}
+
+/// The setting of a secret by its number in [`secrets`].
+fn secret_key(number: usize) -> &'static str {
+    if number == 1 { "webhook.secret" } else { "webhook.previous-secret" }
+}
+
+/// What to say of secrets that are valid and shorter than they should be.
+pub(crate) fn weak_secrets(settings: &Settings) -> Vec<String> {
+    let webhook = &settings.webhook;
+    let all = [(1, &webhook.secret), (2, &webhook.previous_secret)];
+    let weak = all.into_iter().filter(|(_, secret)| {
+        (1..webhook::RECOMMENDED_SECRET_BYTES).contains(&secret.expose_secret().len())
+    });
+    weak.map(|(number, _)| {
+        format!(
+            "{} has fewer than {} bytes: better replace it (`openssl rand -hex 32` makes one)",
+            secret_key(number),
+            webhook::RECOMMENDED_SECRET_BYTES
+        )
+    })
+    .collect()
+}
+
+/// The proxies whose header is believed.
+pub(crate) fn trusted_proxies(settings: &Settings) -> anyhow::Result<TrustedProxies> {
+    let webhook = &settings.webhook;
+    TrustedProxies::new(&webhook.proxy_header, &webhook.trusted_proxies).map_err(|error| {
+        Usage(format!("webhook.proxy-header, webhook.trusted-proxies: {error}")).into()
     })
 }
 
@@ -226,12 +275,50 @@ pub(crate) fn door_limits(settings: &Settings) -> anyhow::Result<DoorLimits> {
     Ok(DoorLimits {
         body_bytes: usize::try_from(webhook.body_bytes)?,
         body_wait: Duration::from_millis(webhook.body_timeout_ms),
+        body_rate: minimum_rate(settings),
         in_flight: usize::try_from(webhook.in_flight)?,
+        in_flight_per_client: usize::try_from(webhook.in_flight_per_client)?,
         buffer_bytes: usize::try_from(webhook.bodies_bytes)?,
-        header_wait: Duration::from_millis(webhook.header_timeout_ms),
-        connections: usize::try_from(webhook.connections)?,
-        ..DoorLimits::default()
+        reserved_percent: usize::try_from(webhook.reserved_percent)?,
     })
+}
+
+/// The bounds of connections. Raises the process's limit of descriptors for them, and takes fewer
+/// connections if there are not enough.
+pub(crate) fn connection_limits(settings: &Settings) -> anyhow::Result<http::Limits> {
+    let webhook = &settings.webhook;
+    let wanted = usize::try_from(webhook.connections)?;
+    let connections = match http::descriptors::raise_limit() {
+        Ok(limit) => http::descriptors::connections_within(limit, wanted),
+        Err(error) => {
+            warn!(%error, "cannot read how many descriptors the process may have: {error}");
+            wanted
+        }
+    };
+    if connections < wanted {
+        warn!(
+            connections,
+            "webhook.connections is {wanted}, but the process has descriptors for {connections} \
+             (raise `ulimit -n`, LimitNOFILE= in systemd)"
+        );
+    }
+    Ok(http::Limits {
+        connections,
+        connections_per_client: usize::try_from(webhook.connections_per_client)?,
+        reserved_percent: usize::try_from(webhook.reserved_percent)?,
+        first_byte_wait: Duration::from_millis(webhook.first_byte_timeout_ms),
+        header_wait: Duration::from_millis(webhook.header_timeout_ms),
+        header_rate: minimum_rate(settings),
+        ..http::Limits::default()
+    })
+}
+
+fn minimum_rate(settings: &Settings) -> MinimumRate {
+    let webhook = &settings.webhook;
+    MinimumRate {
+        grace: Duration::from_millis(webhook.rate_grace_ms),
+        bytes_per_second: webhook.minimum_rate,
+    }
 }
 
 /// The bounds of downloads.

@@ -45,6 +45,8 @@ mod known_bugs;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod service;

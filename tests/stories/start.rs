@@ -27,12 +27,33 @@ async fn no_secret_no_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_short_secret_is_refused_and_a_weak_one_is_warned_of() {
+    let mut world = World::new().await;
+    let weak = "webhook.secret has fewer than 32 bytes";
+    assert!(world.log().contains(weak), "{}", world.log());
+    let doctor = world.command(&["doctor"]).output().await.unwrap();
+    assert!(String::from_utf8(doctor.stdout).unwrap().contains(weak));
+    world.stop().await;
+    for (name, key) in [
+        ("JIRA_WEBHOOK_SECRET", "webhook.secret"),
+        ("JIRALAKE_WEBHOOK_PREVIOUS_SECRET", "webhook.previous-secret"),
+    ] {
+        let (code, said) = refused(&world, &[(name, "fifteen bytes..")]).await;
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(key) && said.contains("16 bytes"), "{said}");
+        assert!(said.contains("openssl rand -hex 32") && !said.contains("fifteen"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_settings_name_key_and_remedy() {
     let mut world = World::new().await;
     world.stop().await;
     for (name, value, told) in [
         ("JIRALAKE_WEBHOOK_LISEN", "x", "JIRALAKE_WEBHOOK_LISTEN"),
         ("JIRALAKE_WEBHOOK_IN_FLIGHT", "many", "webhook.in-flight"),
+        ("JIRALAKE_WEBHOOK_TRUSTED_PROXIES", "proxy.local", "webhook.trusted-proxies"),
+        ("JIRALAKE_WEBHOOK_PROXY_HEADER", "x-real-ip", "webhook.proxy-header"),
         ("JIRA_DOMAIN", " ", "jira.domain"),
         ("JIRALAKE_JIRA_BASE_URL", "https://jira.example.com@evil.example/", "jira.base-url"),
         ("JIRALAKE_JIRA_BASE_URL", "http://jira.example.com", "jira.base-url"),

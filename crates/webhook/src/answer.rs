@@ -120,7 +120,10 @@ impl IntoResponse for Refusal {
             _ => None,
         };
         // What is left of the body is not read, so the connection cannot carry another request.
-        if matches!(self, Self::TooLarge | Self::Timeout | Self::Cut(_) | Self::Busy) {
+        if matches!(
+            self,
+            Self::Unsigned | Self::TooLarge | Self::Timeout | Self::Cut(_) | Self::Busy
+        ) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -128,7 +131,7 @@ impl IntoResponse for Refusal {
 }
 
 /// How a request ended: a bounded set, for metrics and logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Ok,
     Duplicate,

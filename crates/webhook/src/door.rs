@@ -1,5 +1,6 @@
 //! The routes below `/webhooks/jira`, and the way of one delivery through the steps.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,20 +8,26 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::{Caller, SeldomLog};
 use jira::time::Clock;
 use ledger::Ledger;
 use tracing::{debug, error, info, warn};
 
 use crate::answer::{Acknowledged, Outcome, Refusal};
+use crate::health::Health;
 use crate::limit::{Gate, Limits, Received};
 use crate::metrics::Metrics;
 use crate::record::Reading;
 use crate::secret::Secrets;
+use crate::verify::is_signed_at_all;
 use crate::{health, person};
 
 /// Bodies above this are hashed and parsed on a thread of their own: 25 MB take tens of
 /// milliseconds, in which every other delivery of this worker would wait.
 const INLINE_BYTES: usize = 256 * 1024;
+
+/// The shortest time between two log lines of one kind of refusal.
+const REFUSALS_EVERY: Duration = Duration::from_secs(1);
 
 /// Whether the routes for trying things out exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,25 +61,28 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) gate: Gate,
     pub(crate) clock: Clock,
-    secrets: Secrets,
+    pub(crate) secrets: Secrets,
+    pub(crate) health: Health,
     metrics: Metrics,
+    refusals: RefusalLog,
 }
 
 impl Door {
     /// The routes: `POST /webhooks/jira`, `GET /webhooks/jira/health` and, with [`Debug::On`],
     /// `POST /webhooks/jira/test`.
     pub fn router(self) -> Router {
-        let health = health::answer(&self.jira_domain);
         let shared = Arc::new(Shared {
             ledger: self.ledger,
             gate: Gate::new(&self.limits),
             clock: self.clock,
             secrets: self.secrets,
+            health: Health::new(&self.jira_domain),
             metrics: self.metrics,
+            refusals: RefusalLog::default(),
         });
         let routes = Router::new()
             .route("/webhooks/jira", post(deliver).fallback(not_a_post))
-            .route("/webhooks/jira/health", get(async move || health));
+            .route("/webhooks/jira/health", get(health::answer));
         let routes = match self.debug {
             Debug::On => routes.route(
                 "/webhooks/jira/test",
@@ -98,19 +108,25 @@ async fn not_a_post(State(shared): State<Arc<Shared>>) -> Refusal {
 
 impl Shared {
     async fn take_in(&self, request: Request) -> Result<Acknowledged, Refusal> {
+        self.gate.check_size(&request)?;
+        // Before the body is read: what claims no signature costs nothing more.
+        if !is_signed_at_all(request.headers()) {
+            return Err(Refusal::Unsigned);
+        }
+        let caller = Caller::of(request.extensions());
         let received = self.gate.admit(request).await?;
         let received_at = self.clock.now();
         self.metrics.body(received.body.len());
-        let reading = self.examine(received).await?;
+        let reading = self.examine(received, caller).await?;
         reading.record(&self.ledger, received_at).await
     }
 
-    async fn examine(&self, received: Received) -> Result<Reading, Refusal> {
+    async fn examine(&self, received: Received, caller: Caller) -> Result<Reading, Refusal> {
         if received.body.len() <= INLINE_BYTES {
-            return received.verify(&self.secrets)?.parse();
+            return examine(received, &self.secrets, &caller);
         }
         let secrets = self.secrets.clone();
-        tokio::task::spawn_blocking(move || received.verify(&secrets)?.parse())
+        tokio::task::spawn_blocking(move || examine(received, &secrets, &caller))
             .await
             .map_err(Refusal::Died)?
     }
@@ -147,20 +163,46 @@ impl Shared {
             Err(refusal) => {
                 let (status, outcome) = refusal.outcome();
                 self.metrics.ended(outcome);
-                report_refusal(refusal, status.as_u16(), took_ms);
+                self.refusals.write(refusal, status.as_u16(), took_ms);
             }
         }
     }
 }
 
-fn report_refusal(refusal: &Refusal, status: u16, took_ms: u64) {
+/// Verifies and parses; the signature is the caller's proof.
+fn examine(received: Received, secrets: &Secrets, caller: &Caller) -> Result<Reading, Refusal> {
+    let verified = received.verify(secrets)?;
+    caller.prove();
+    verified.parse()
+}
+
+/// The log of refusals: strangers cause most of them, so each kind has a line per second at most.
+struct RefusalLog(HashMap<Outcome, SeldomLog>);
+
+impl Default for RefusalLog {
+    fn default() -> Self {
+        let each = Outcome::OF_DELIVERIES.into_iter();
+        Self(each.map(|outcome| (outcome, SeldomLog::new(REFUSALS_EVERY))).collect())
+    }
+}
+
+impl RefusalLog {
+    fn write(&self, refusal: &Refusal, status: u16, took_ms: u64) {
+        let (_, outcome) = refusal.outcome();
+        let seldom = self.0.get(&outcome);
+        let Some(left_out) = seldom.map_or(Some(0), SeldomLog::admit) else { return };
+        report_refusal(refusal, status, took_ms, left_out);
+    }
+}
+
+fn report_refusal(refusal: &Refusal, status: u16, took_ms: u64, left_out: u64) {
     match refusal {
         Refusal::NotRecorded(_) | Refusal::Died(_) => {
             let error: &dyn std::error::Error = refusal;
-            error!(status, took_ms, error, "delivery refused: {refusal}");
+            error!(status, took_ms, left_out, error, "delivery refused: {refusal}");
         }
         // A connection that breaks is everyday life on a network.
-        Refusal::Cut(_) => debug!(status, took_ms, "delivery refused: {refusal}"),
+        Refusal::Cut(_) => debug!(status, took_ms, left_out, "delivery refused: {refusal}"),
         Refusal::Unsigned
         | Refusal::WrongSignature
         | Refusal::NotJson
@@ -168,6 +210,6 @@ fn report_refusal(refusal: &Refusal, status: u16, took_ms: u64) {
         | Refusal::TooLarge
         | Refusal::Timeout
         | Refusal::NotAPost
-        | Refusal::Busy => warn!(status, took_ms, "delivery refused: {refusal}"),
+        | Refusal::Busy => warn!(status, took_ms, left_out, "delivery refused: {refusal}"),
     }
 }

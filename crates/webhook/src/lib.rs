@@ -18,11 +18,8 @@ mod door;
 mod health;
 mod person;
 mod metrics;
-mod listen;
-mod linger;
 
 pub use door::{Debug, Door};
 pub use limit::Limits;
-pub use listen::listen;
 pub use metrics::Metrics;
-pub use secret::{NoSecret, Secrets};
+pub use secret::{NoSecret, RECOMMENDED_SECRET_BYTES, Secrets};

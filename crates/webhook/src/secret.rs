@@ -13,6 +13,18 @@ use sha2::Sha256;
 /// The most secrets that are valid at once: each of them costs a hash per delivery.
 const MOST: usize = 4;
 
+/// A shorter secret can be guessed: it is refused.
+const LEAST_BYTES: usize = 16;
+
+/// A secret should have as many bytes as the hash that it keys; a shorter one is worth a warning.
+pub const RECOMMENDED_SECRET_BYTES: usize = 32;
+
+/// A caller sends no longer secret.
+const MOST_BYTES: usize = 1024;
+
+/// What is hashed with both secrets to compare them.
+const COMPARED: &[u8] = b"jiralake secret";
+
 /// Why the door cannot open: without a secret every body would have to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoSecret {
@@ -22,12 +34,15 @@ pub enum NoSecret {
     /// One of them is empty or only white space.
     #[error("webhook secret number {0} is empty")]
     Blank(usize),
+    /// It is too short to be a secret.
+    #[error("webhook secret number {0} has fewer than {LEAST_BYTES} bytes")]
+    Short(usize),
     /// More than can be valid at once.
     #[error("{0} webhook secrets are set, the most is {MOST}")]
     TooMany(usize),
 }
 
-/// One to four secrets, none of them blank. They are used as they are given: who reads them from
+/// One to four secrets, none of them blank or short. They are used as they are given: who reads them from
 /// a file takes the line's end off.
 #[derive(Clone)]
 pub struct Secrets(Arc<[Hmac<Sha256>]>);
@@ -35,20 +50,42 @@ pub struct Secrets(Arc<[Hmac<Sha256>]>);
 impl Secrets {
     /// Takes the secrets that are valid now.
     pub fn new(secrets: Vec<SecretString>) -> Result<Self, NoSecret> {
+        Self::of_at_least(secrets, LEAST_BYTES)
+    }
+
+    pub(crate) fn of_at_least(secrets: Vec<SecretString>, bytes: usize) -> Result<Self, NoSecret> {
         match secrets.len() {
             0 => return Err(NoSecret::Missing),
             1..=MOST => {}
             given => return Err(NoSecret::TooMany(given)),
         }
         let keyed = secrets.iter().enumerate().map(|(at, secret)| {
-            let text = secret.expose_secret();
-            let blank = NoSecret::Blank(at.saturating_add(1));
+            let (text, number) = (secret.expose_secret(), at.saturating_add(1));
             if text.trim().is_empty() {
-                return Err(blank);
+                return Err(NoSecret::Blank(number));
             }
-            Hmac::new_from_slice(text.as_bytes()).map_err(|_| blank)
+            if text.len() < bytes {
+                return Err(NoSecret::Short(number));
+            }
+            Hmac::new_from_slice(text.as_bytes()).map_err(|_| NoSecret::Blank(number))
         });
         keyed.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns whether `sent` is one of the secrets. Hashes under both are compared, in constant
+    /// time, so that neither content nor length shows.
+    pub(crate) fn contains(&self, sent: &[u8]) -> bool {
+        let Some(Ok(mut theirs)) =
+            (sent.len() <= MOST_BYTES).then(|| Hmac::<Sha256>::new_from_slice(sent))
+        else {
+            return false;
+        };
+        theirs.update(COMPARED);
+        let theirs = theirs.finalize().into_bytes();
+        self.keyed().fold(false, |found, mut ours| {
+            ours.update(COMPARED);
+            ours.verify(&theirs).is_ok() | found
+        })
     }
 
     /// Signs a body as Jira would, with the first secret: for trying out the own door.
@@ -74,6 +111,9 @@ impl fmt::Debug for Secrets {
 mod tests {
     use super::*;
 
+    const GOOD: &str = "hunter2 hunter2 hunter2";
+    const OTHER: &str = "hunter3 hunter3 hunter3";
+
     fn check(secrets: &[&str], expected: Result<&str, NoSecret>) {
         let made = Secrets::new(secrets.iter().map(|text| SecretString::from(*text)).collect());
         let shown = made.map(|secrets| format!("{secrets:?}"));
@@ -85,14 +125,34 @@ mod tests {
         check(&[], Err(NoSecret::Missing));
         check(&[""], Err(NoSecret::Blank(1)));
         check(&[" \t\r\n\u{a0}\u{2003}"], Err(NoSecret::Blank(1)));
-        check(&["good", " "], Err(NoSecret::Blank(2)));
-        check(&["a", "b", "c", "d", "e"], Err(NoSecret::TooMany(5)));
+        check(&[GOOD, " "], Err(NoSecret::Blank(2)));
+        check(&[GOOD; 5], Err(NoSecret::TooMany(5)));
+    }
+
+    #[test]
+    fn a_secret_of_fewer_than_16_bytes_is_refused() {
+        check(&["x"], Err(NoSecret::Short(1)));
+        check(&["fifteen bytes.."], Err(NoSecret::Short(1)));
+        check(&[GOOD, "fifteen bytes.."], Err(NoSecret::Short(2)));
+        check(&["sixteen bytes..."], Ok("Secrets(1)"));
+        // Bytes count, not letters.
+        check(&["éééééééé"], Ok("Secrets(1)"));
     }
 
     #[test]
     fn secrets_are_counted_and_never_shown() {
-        check(&["hunter2"], Ok("Secrets(1)"));
-        check(&["hunter2", "hunter3"], Ok("Secrets(2)"));
-        check(&["a", "b", "c", "d"], Ok("Secrets(4)"));
+        check(&[GOOD], Ok("Secrets(1)"));
+        check(&[GOOD, OTHER], Ok("Secrets(2)"));
+        check(&[GOOD; 4], Ok("Secrets(4)"));
+    }
+
+    #[test]
+    fn a_secret_is_known_again_and_nothing_near_it() {
+        let secrets = Secrets::new(vec![GOOD.into(), OTHER.into()]).unwrap();
+        assert!(secrets.contains(GOOD.as_bytes()) && secrets.contains(OTHER.as_bytes()));
+        let long = GOOD.repeat(1000);
+        for near in ["", "hunter2", &GOOD[1..], &long, &format!("{GOOD} "), &GOOD.to_uppercase()] {
+            assert!(!secrets.contains(near.as_bytes()), "{near}");
+        }
     }
 }

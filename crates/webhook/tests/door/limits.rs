@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use webhook::{Debug, Limits};
 
 use crate::talk::Talk;
-use crate::{ISSUE, answer, open, open_with, refused, soon};
+use crate::{ISSUE, SECRET, answer, open, open_for, open_with, refused, sign, soon};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -64,8 +64,8 @@ async fn a_chunked_body_is_counted_while_it_comes() {
     let talk = Talk::to(&door).await;
     let (mut ear, mut mouth) = talk.0.into_split();
     let talking = tokio::spawn(async move {
-        let header =
-            "POST /webhooks/jira HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let header = "POST /webhooks/jira HTTP/1.1\r\nHost: d\r\nX-Hub-Signature: sha256=?\r\n\
+                      Transfer-Encoding: chunked\r\n\r\n";
         mouth.write_all(header.as_bytes()).await?;
         let chunk = [b"100000\r\n", &vec![b' '; 1 << 20][..], b"\r\n"].concat();
         for _ in 0..26 {
@@ -84,7 +84,7 @@ async fn a_chunked_body_is_counted_while_it_comes() {
 async fn a_chunked_body_within_the_limit_is_taken() {
     let door = open().await;
     let mut talk = Talk::to(&door).await;
-    let signature = crate::sign(crate::SECRET, ISSUE.as_bytes());
+    let signature = sign(SECRET, ISSUE.as_bytes());
     talk.say(format!(
         "POST /webhooks/jira HTTP/1.1\r\nHost: d\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
          X-Hub-Signature: {signature}\r\n\r\n"
@@ -132,8 +132,8 @@ async fn a_body_that_drips_is_timed_out_as_a_whole() {
 
 #[tokio::test]
 async fn a_header_that_does_not_come_ends_the_connection() {
-    let limits = Limits { header_wait: SHORT, ..Limits::default() };
-    let door = open_with(limits, Debug::Off).await;
+    let limits = http::Limits { header_wait: SHORT, first_byte_wait: SHORT, ..Default::default() };
+    let door = open_for(limits).await;
     for start in ["", "POST /webhooks/jira HTTP/1.1\r\nHost: d\r\n"] {
         let mut talk = Talk::to(&door).await;
         talk.say(start).await;
@@ -165,56 +165,130 @@ async fn a_header_without_end_is_refused() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_is_told_to_come_again() {
+async fn the_oldest_request_whose_body_still_comes_gives_way() {
     let door = open_with(Limits { in_flight: 1, ..Limits::default() }, Debug::Off).await;
     let mut talk = Talk::to(&door).await;
     talk.announce(ISSUE).await;
-    assert_eq!(answer(door.signed(ISSUE)).await, (503, refused("busy")));
     assert_eq!(answer(door.client.get(door.url("/webhooks/jira/health"))).await.0, 200);
-
-    talk.say(ISSUE).await;
-    assert!(talk.hear().await.starts_with("HTTP/1.1 200 "));
-    assert_eq!(answer(door.signed(ISSUE)).await.0, 200, "the place is free again");
+    assert_eq!(answer(door.signed(ISSUE)).await.0, 200);
+    let told = talk.rest().await;
+    assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
+    assert!(told.contains("retry-after: "), "{told}");
+    assert!(told.ends_with(r#"{"status":"error","reason":"busy"}"#), "{told}");
 
     // A sender who hangs up gives the place back, too.
     let mut talk = Talk::to(&door).await;
     talk.announce(ISSUE).await;
     drop(talk);
-    let again = async {
-        while answer(door.signed(ISSUE)).await.0 == 503 {
-            tokio::task::yield_now().await;
+    assert_eq!(answer(door.signed(ISSUE)).await.0, 200);
+    assert_eq!(door.recorded().await, 2);
+}
+
+#[tokio::test]
+async fn one_request_too_many_is_told_to_come_again() {
+    // Not even one place is for those whose deliveries were not signed yet.
+    let limits = Limits { in_flight: 1, reserved_percent: 100, ..Limits::default() };
+    let door = open_with(limits, Debug::Off).await;
+    assert_eq!(answer(door.signed(ISSUE)).await, (503, refused("busy")));
+    assert_eq!(door.recorded().await, 0);
+}
+
+#[tokio::test]
+async fn a_body_without_a_signature_is_refused_before_it_comes() {
+    let door = open().await;
+    for framing in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+        let mut talk = Talk::to(&door).await;
+        talk.say(format!("POST /webhooks/jira HTTP/1.1\r\nHost: d\r\n{framing}\r\n\r\n")).await;
+        // The answer and the end come although the body never does.
+        let told = talk.rest().await;
+        assert!(told.starts_with("HTTP/1.1 401 "), "{told}");
+        assert!(told.contains("connection: close"), "{told}");
+        assert!(told.ends_with(r#"{"status":"error","reason":"unsigned"}"#), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_slow_ends_before_its_time() {
+    let body_rate = http::MinimumRate { grace: SHORT, bytes_per_second: 1_000_000 };
+    let door = open_with(Limits { body_rate, ..Limits::default() }, Debug::Off).await;
+    let mut talk = Talk::to(&door).await;
+    talk.announce(ISSUE).await;
+    talk.say(ISSUE.get(..10).unwrap()).await;
+    let told = talk.rest().await;
+    assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
+    assert!(door.metrics().contains(r#"requests_total{outcome="timeout"} 1"#));
+}
+
+#[tokio::test]
+async fn slow_forgers_do_not_keep_a_stranger_out_nor_who_has_proved_itself() {
+    let limits = Limits { in_flight: 8, in_flight_per_client: 100, ..Limits::default() };
+    let door = open_with(limits, Debug::Off).await;
+    for _ in 0..3 {
+        let mut forgers = Vec::new();
+        for _ in 0..8 {
+            let mut talk = Talk::to(&door).await;
+            talk.announce(ISSUE).await;
+            forgers.push(talk);
         }
-    };
-    soon(again).await;
+        // At first the sender is a stranger like them; then it has the reserve.
+        assert_eq!(answer(door.signed(ISSUE)).await.0, 200);
+    }
     assert_eq!(door.recorded().await, 3);
 }
 
 #[tokio::test]
 async fn bodies_share_a_bounded_buffer() {
-    let door = open_with(Limits { buffer_bytes: 1_000, ..Limits::default() }, Debug::Off).await;
+    let limits =
+        Limits { body_bytes: 2_000, buffer_bytes: 1_000, reserved_percent: 0, ..Limits::default() };
+    let door = open_with(limits, Debug::Off).await;
     for _ in 0..3 {
         assert_eq!(answer(door.signed(padded(1_001))).await, (503, refused("busy")));
         assert_eq!(answer(door.signed(padded(1_000))).await.0, 200, "the buffer is free again");
     }
     // It is the sum that counts, not the piece.
     let mut talk = Talk::to(&door).await;
-    talk.say("POST /webhooks/jira HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    talk.say(
+        "POST /webhooks/jira HTTP/1.1\r\nHost: d\r\nX-Hub-Signature: sha256=?\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+    )
+    .await;
     talk.say(format!("1f4\r\n{0:500}\r\n1f4\r\n{0:500}\r\n1\r\n \r\n0\r\n\r\n", "")).await;
     assert!(talk.rest().await.starts_with("HTTP/1.1 503 "));
 }
 
 #[tokio::test]
-async fn connections_beyond_the_bound_wait_their_turn() {
-    let door = open_with(Limits { connections: 1, ..Limits::default() }, Debug::Off).await;
+async fn a_full_pool_closes_the_oldest_idle_connection() {
+    let first_byte_wait = Duration::from_secs(600);
+    let limits =
+        http::Limits { connections: 4, reserved_percent: 0, first_byte_wait, ..Default::default() };
+    let door = open_for(limits).await;
+    let mut busy = Talk::to(&door).await;
+    busy.announce(ISSUE).await;
+    let mut idle = [Talk::to(&door).await, Talk::to(&door).await, Talk::to(&door).await];
+    let mut newcomers = Vec::new();
+    for closed in &mut idle {
+        newcomers.push(Talk::to(&door).await);
+        assert_eq!(closed.rest().await, "");
+    }
+    busy.say(ISSUE).await;
+    let told = busy.hear().await;
+    assert!(told.starts_with("HTTP/1.1 200 "), "a request in flight is not cut: {told}");
+    let evicted = r#"jiralake_http_evictions_total{listener="door",reason="full"} 3"#;
+    assert!(door.metrics().contains(evicted), "{}", door.metrics());
+}
+
+#[tokio::test]
+async fn a_pool_of_requests_in_flight_refuses_and_counts() {
+    let limits = http::Limits { connections: 1, reserved_percent: 0, ..Default::default() };
+    let door = open_for(limits).await;
     let mut first = Talk::to(&door).await;
     first.announce(ISSUE).await;
     let mut second = Talk::to(&door).await;
-    second.say("GET /webhooks/jira/health HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n").await;
-    let mut nothing = [0; 1];
-    let early = tokio::time::timeout(SHORT, second.0.read(&mut nothing)).await;
-    assert!(early.is_err(), "the second is not served while the first is open");
-    drop(first);
-    assert!(second.rest().await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(second.rest().await, "");
+    let refused = r#"jiralake_http_refusals_total{listener="door",reason="full"} 1"#;
+    assert!(door.metrics().contains(refused), "{}", door.metrics());
+    first.say(ISSUE).await;
+    assert!(first.hear().await.starts_with("HTTP/1.1 200 "));
 }
 
 #[test]

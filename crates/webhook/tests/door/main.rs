@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod answers;
+mod callers;
 mod limits;
 mod log;
 mod records;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::{Listener, TrustedProxies};
 use jira::time::{Clock, Instant};
 use ledger::{Delivery, DeliveryFilter, Ledger};
 use prometheus_client::registry::Registry;
@@ -21,13 +23,12 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use sha2::Sha256;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use webhook::{Debug, Door, Limits, Metrics, Secrets};
 
 const SECRET: &str = "It's a Secret to Everybody";
-const OLD_SECRET: &str = "the one before";
+const OLD_SECRET: &str = "the one before this one";
 const ISSUE: &str =
     r#"{"webhookEvent":"jira:issue_updated","issue":{"id":"10021","key":"KAN-22"}}"#;
 
@@ -47,6 +48,20 @@ async fn open() -> Open {
 }
 
 async fn open_with(limits: Limits, debug: Debug) -> Open {
+    open_within(limits, http::Limits::default(), debug, TrustedProxies::default()).await
+}
+
+/// A door with bounds for its connections.
+async fn open_for(connections: http::Limits) -> Open {
+    open_within(Limits::default(), connections, Debug::Off, TrustedProxies::default()).await
+}
+
+async fn open_within(
+    limits: Limits,
+    connections: http::Limits,
+    debug: Debug,
+    proxies: TrustedProxies,
+) -> Open {
     log::keep();
     let clock = Clock::new(|| Instant::from_millis(1_770_000_000_000).unwrap());
     let dir = tempfile::tempdir().unwrap();
@@ -61,10 +76,18 @@ async fn open_with(limits: Limits, debug: Debug) -> Open {
         jira_domain: "example.atlassian.net".into(),
         debug,
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let socket = http::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let listening = tokio::spawn(webhook::listen(listener, door.router(), limits, async {
+    let listener = Listener {
+        socket,
+        router: door.router(),
+        limits: connections,
+        proxies,
+        metrics: http::Metrics::new(&mut registry),
+        name: "door",
+    };
+    let listening = tokio::spawn(listener.run(async {
         stopped.await.unwrap();
     }));
     // The client is built without a TLS provider of its own; a second test finds this one.
