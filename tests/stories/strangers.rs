@@ -14,6 +14,7 @@ use sim::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Command;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
@@ -238,22 +239,44 @@ impl Deliveries {
     }
 }
 
+/// Strangers on threads of their own, so that their work delays nobody else's clock.
+struct Strangers {
+    attacked: Arc<Attack>,
+    runtime: Runtime,
+}
+
+impl Strangers {
+    fn come(door: SocketAddr, address: fn(usize) -> Ipv4Addr) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let attacked = Arc::new(Attack::default());
+        for number in 0..STRANGERS {
+            runtime.spawn(attack(number, address(number), door, Arc::clone(&attacked)));
+        }
+        Self { attacked, runtime }
+    }
+
+    /// Returns when most of them have been at the door, or few are let in at a time.
+    async fn arrived(&self) {
+        let most = async {
+            while self.attacked.connections.load(Ordering::Relaxed) < (STRANGERS as u64) / 2 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        drop(timeout(Duration::from_secs(5), most).await);
+    }
+
+    fn leave(self) {
+        println!("strangers: {:?}", self.attacked);
+        self.runtime.shutdown_background();
+    }
+}
+
 /// Strangers from their addresses against deliveries from `jira`; ends the world.
-async fn run(jira: Ipv4Addr, stranger: fn(usize) -> Ipv4Addr) {
+async fn run(jira: Ipv4Addr, address: fn(usize) -> Ipv4Addr) {
     let world = World::with(Options { issues: 0, ..Options::default() }, &[]).await;
     let door: SocketAddr = world.address().parse().unwrap();
-    let attacked = Arc::new(Attack::default());
-    let mut strangers = JoinSet::new();
-    for number in 0..STRANGERS {
-        strangers.spawn(attack(number, stranger(number), door, Arc::clone(&attacked)));
-    }
-    let full = async {
-        while attacked.connections.load(Ordering::Relaxed) < (STRANGERS as u64) / 2 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    // A door that lets few in at a time is attacked by those.
-    drop(timeout(Duration::from_secs(5), full).await);
+    let strangers = Strangers::come(door, address);
+    strangers.arrived().await;
 
     let end = Instant::now() + Duration::from_secs(seconds());
     let deliveries =
@@ -263,10 +286,14 @@ async fn run(jira: Ipv4Addr, stranger: fn(usize) -> Ipv4Addr) {
         ask(Ipv4Addr::LOCALHOST, door, request).await
     });
     let (deliveries, health) = tokio::join!(deliveries, health);
-    strangers.shutdown().await;
+    strangers.leave();
     deliveries.print("deliveries");
     health.print("/readyz");
-    println!("strangers: {attacked:?}");
+    for (name, value) in world.metrics().await {
+        if name.starts_with("jiralake_http_") && value > 0.0 {
+            println!("{name} {value}");
+        }
+    }
     assert_eq!(deliveries.refused, Vec::<String>::new(), "deliveries refused");
     assert_eq!(health.refused, Vec::<String>::new(), "/readyz refused");
     let most = if seconds() >= 60 { PROMISED } else { IN_THE_GATE };

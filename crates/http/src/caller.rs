@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::Extensions;
 
 use crate::client::{Client, ClientNetwork, Route};
-use crate::connections::Connection;
+use crate::connections::{Activity, Connection};
 use crate::proven::{ProvenClients, Standing};
 
 /// The sender of a request, in the request's extensions.
@@ -55,6 +55,14 @@ impl Caller {
         proven.prove(self.network());
         if self.client.route != Route::TrustedProxy {
             connection.proved();
+        }
+    }
+
+    /// Notes that nothing is owed to the caller any more: its connection may be closed to make
+    /// room, although its request is not answered.
+    pub fn is_refused(&self) {
+        if let Some((_, connection)) = &self.listener {
+            connection.does(Activity::Closing);
         }
     }
 }

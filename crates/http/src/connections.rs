@@ -5,6 +5,10 @@
 //! then those that were answered, then those in mid-header, and of proven clients and proxies only
 //! for one of these. A request in flight MUST NOT be cut off here. Only if nothing can be closed is
 //! the newcomer refused.
+//!
+//! Strangers who come again as soon as they are closed would make the listener do nothing but open
+//! and close. So a stranger that has several connections already gets another one at a full pool
+//! at a bounded rate only, and is refused beyond it, which costs next to nothing.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -17,6 +21,13 @@ use crate::eviction::EvictionQueue;
 use crate::limits::{Limits, unreserved};
 use crate::metrics::{EvictionReason, ListenerMetrics, RefusalReason};
 use crate::proven::Standing;
+use crate::rate::RateLimit;
+
+/// A stranger with this many connections has its share of a full pool.
+const FAIR_SHARE: usize = 8;
+
+/// How often a second connections are closed for strangers that have their share.
+const CHURN_PER_SECOND: u32 = 200;
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +57,8 @@ pub(crate) enum Owner {
 pub(crate) struct Connections {
     limits: Limits,
     metrics: ListenerMetrics,
+    /// Connections that are closed for strangers that have their share.
+    churn: RateLimit,
     table: Mutex<Table>,
     /// Told when a connection has ended and its descriptor is free.
     pub(crate) ended: Notify,
@@ -94,7 +107,8 @@ pub(crate) struct Connection {
 
 impl Connections {
     pub(crate) fn new(limits: Limits, metrics: ListenerMetrics) -> Arc<Self> {
-        Arc::new(Self { limits, metrics, table: Mutex::default(), ended: Notify::new() })
+        let (table, ended) = (Mutex::default(), Notify::new());
+        Arc::new(Self { limits, metrics, churn: RateLimit::new(CHURN_PER_SECOND), table, ended })
     }
 
     /// Takes a new connection in, or says why it cannot.
@@ -139,6 +153,12 @@ impl Connections {
         let limits = &self.limits;
         if owner == Owner::Client(Standing::Stranger) {
             let own = table.clients.get(&client).copied().unwrap_or(0);
+            let is_full = own >= limits.connections_per_client
+                || table.strangers >= unreserved(limits.connections, limits.reserved_percent)
+                || table.open >= limits.connections;
+            if is_full && own >= FAIR_SHARE && !self.churn.admit() {
+                return Err(RefusalReason::Full);
+            }
             if own >= limits.connections_per_client {
                 let found = table.first_of_client(client).ok_or(RefusalReason::Client)?;
                 self.evict(table, found, EvictionReason::Client);
@@ -336,8 +356,16 @@ impl Table {
     }
 }
 
-const ACTIVITIES: [Activity; 5] =
+/// All activities, in the order of their indices.
+pub(crate) const ACTIVITIES: [Activity; 5] =
     [Activity::Fresh, Activity::Idle, Activity::Header, Activity::Request, Activity::Closing];
+
+impl Activity {
+    /// Returns its place in [`ACTIVITIES`].
+    pub(crate) fn index(self) -> usize {
+        usize::from(code(self))
+    }
+}
 
 fn code(activity: Activity) -> u8 {
     match activity {

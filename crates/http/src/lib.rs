@@ -22,6 +22,7 @@ mod listener;
 mod health;
 mod metrics;
 mod seldom;
+mod rate;
 pub mod descriptors;
 
 pub use caller::Caller;
@@ -33,4 +34,5 @@ pub use metrics::Metrics;
 pub use pace::MinimumRate;
 pub use places::{Full, Place, PlaceLimits, Places};
 pub use proven::Standing;
+pub use rate::RateLimit;
 pub use seldom::SeldomLog;

@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::connections::Activity;
+use crate::connections::{ACTIVITIES, Activity};
 
 type Labels = [(&'static str, &'static str); 2];
 
@@ -36,7 +36,8 @@ pub(crate) enum EvictionReason {
 pub(crate) enum RefusalReason {
     /// Its client has as many as it may, all of them busy.
     Client,
-    /// The pool is full of requests in flight.
+    /// The pool is full of requests in flight, or of connections that were closed at too high a
+    /// rate to be closed for somebody who has several already.
     Full,
     /// Too many ask for the health at once.
     Health,
@@ -99,16 +100,12 @@ impl Metrics {
 
     /// Returns the metrics of one listener.
     pub(crate) fn of(&self, listener: &'static str) -> ListenerMetrics {
-        let metrics = ListenerMetrics { listener, all: self.clone() };
-        for activity in [
-            Activity::Fresh,
-            Activity::Idle,
-            Activity::Header,
-            Activity::Request,
-            Activity::Closing,
-        ] {
-            drop(self.connections.get_or_create(&metrics.labels("state", activity.name())));
-        }
+        let state = |activity: Activity| {
+            let labels = [("listener", listener), ("state", activity.name())];
+            self.connections.get_or_create(&labels).clone()
+        };
+        let states = ACTIVITIES.map(state);
+        let metrics = ListenerMetrics { listener, all: self.clone(), states };
         for reason in [EvictionReason::Client, EvictionReason::Full, EvictionReason::Descriptors] {
             drop(self.evictions.get_or_create(&metrics.labels("reason", reason.name())));
         }
@@ -132,15 +129,21 @@ impl Metrics {
 pub(crate) struct ListenerMetrics {
     listener: &'static str,
     all: Metrics,
+    /// Connections by activity: every event of a connection counts here.
+    states: [Gauge; 5],
 }
 
 impl ListenerMetrics {
     pub(crate) fn entered(&self, activity: Activity) {
-        self.all.connections.get_or_create(&self.labels("state", activity.name())).inc();
+        if let Some(state) = self.states.get(activity.index()) {
+            state.inc();
+        }
     }
 
     pub(crate) fn left(&self, activity: Activity) {
-        self.all.connections.get_or_create(&self.labels("state", activity.name())).dec();
+        if let Some(state) = self.states.get(activity.index()) {
+            state.dec();
+        }
     }
 
     pub(crate) fn evicted(&self, reason: EvictionReason) {

@@ -132,9 +132,7 @@ impl RequestInFlight {
 
 impl Drop for RequestInFlight {
     fn drop(&mut self) {
-        if self.0.activity() == Activity::Request {
-            self.0.does(Activity::Idle);
-        }
+        self.0.does(Activity::Idle);
     }
 }
 

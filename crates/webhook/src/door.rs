@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{Caller, SeldomLog};
+use http::{Caller, RateLimit, SeldomLog, Standing};
 use jira::time::Clock;
 use ledger::Ledger;
 use tracing::{debug, error, info, warn};
@@ -28,6 +28,13 @@ const INLINE_BYTES: usize = 256 * 1024;
 
 /// The shortest time between two log lines of one kind of refusal.
 const REFUSALS_EVERY: Duration = Duration::from_secs(1);
+
+/// How many strangers without a valid signature are answered at once, per second.
+const PROMPT_REFUSALS_PER_SECOND: u32 = 100;
+
+/// How long the others wait for their answer: who floods and waits for answers floods slowly then.
+/// Their connections may be closed meanwhile.
+const SLOW_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Whether the routes for trying things out exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     metrics: Metrics,
     refusals: RefusalLog,
+    /// Refusals of strangers that are answered at once; the others are slow.
+    prompt_refusals: RateLimit,
 }
 
 impl Door {
@@ -79,6 +88,7 @@ impl Door {
             health: Health::new(&self.jira_domain),
             metrics: self.metrics,
             refusals: RefusalLog::default(),
+            prompt_refusals: RateLimit::new(PROMPT_REFUSALS_PER_SECOND),
         });
         let routes = Router::new()
             .route("/webhooks/jira", post(deliver).fallback(not_a_post))
@@ -96,8 +106,16 @@ impl Door {
 
 async fn deliver(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let started = Instant::now();
+    let caller = Caller::of(request.extensions());
     let ended = shared.take_in(request).await;
     shared.report(&ended, started.elapsed());
+    if matches!(ended, Err(Refusal::Unsigned | Refusal::WrongSignature))
+        && caller.standing() == Standing::Stranger
+        && !shared.prompt_refusals.admit()
+    {
+        caller.is_refused();
+        tokio::time::sleep(SLOW_REFUSAL).await;
+    }
     ended.into_response()
 }
 

@@ -120,6 +120,28 @@ fn a_client_that_has_enough_closes_its_own() {
     assert!(pool.lock().entries.is_empty() && pool.lock().clients.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_has_its_share_of_a_full_pool_gets_more_at_a_bounded_rate_only() {
+    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    let pool = pool(40, 100);
+    let mut open: Vec<_> = (0..30).map(|_| pool.admit(client(1), STRANGER).unwrap()).collect();
+    let churn = usize::try_from(CHURN_PER_SECOND).unwrap();
+    for _ in 0..churn {
+        open.push(pool.admit(client(1), STRANGER).unwrap());
+        open.retain(|connection| !is_leaving(connection));
+    }
+    assert_eq!(pool.admit(client(1), STRANGER).unwrap_err(), RefusalReason::Full);
+    // Who has few is let in all the same, and so is who has proved itself.
+    for _ in 0..FAIR_SHARE {
+        open.push(pool.admit(client(2), STRANGER).unwrap());
+    }
+    assert_eq!(pool.admit(client(2), STRANGER).unwrap_err(), RefusalReason::Full);
+    for _ in 0..40 {
+        open.push(pool.admit(client(3), PROVEN).unwrap());
+    }
+    check_counts(&pool);
+}
+
 #[tokio::test]
 async fn a_request_on_a_connection_that_was_told_to_close_is_served() {
     let pool = pool(1, 100);
