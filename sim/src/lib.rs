@@ -29,6 +29,6 @@ pub use error::Error;
 pub use http::Endpoint;
 pub use knobs::{Failure, Fault, Knobs, PagingEdit, Settings, WebhookSettings, WhilePaging};
 pub use site::{Made, NewComment, NewIssue, Site, Truth};
-pub use start::{Options, Sim};
+pub use start::{Kept, Options, Sim};
 pub use time::Zone;
 pub use webhook::{Attempt, Delivery, Flow, Outcome, Registration, Webhooks};

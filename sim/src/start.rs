@@ -55,6 +55,10 @@ impl Default for Options {
     }
 }
 
+/// The state of a site at an instant, from which further simulators start; see [`Sim::keep`].
+#[derive(Debug)]
+pub struct Kept(State);
+
 /// A running simulator; it stops when it is dropped.
 #[derive(Debug)]
 pub struct Sim {
@@ -66,6 +70,25 @@ pub struct Sim {
 impl Sim {
     /// Starts a simulator. Must be called inside a Tokio runtime.
     pub async fn start(options: Options) -> Result<Self, Error> {
+        Self::start_with(options, state).await
+    }
+
+    /// Starts a simulator whose site is a copy of a kept one. Its address, its webhooks and its knobs
+    /// are its own; the options' seed MUST differ from the original's, or webhooks would repeat the
+    /// identifiers of the original's.
+    pub async fn start_from(options: Options, kept: &Kept) -> Result<Self, Error> {
+        Self::start_with(options, |options, _| kept.0.copy(options.seed)).await
+    }
+
+    /// Returns a copy of the site's state.
+    pub fn keep(&self) -> Kept {
+        Kept(self.app.site.state().copy(0))
+    }
+
+    async fn start_with(
+        options: Options,
+        state: impl FnOnce(&Options, &str) -> State,
+    ) -> Result<Self, Error> {
         let listen = |addr: SocketAddr| async move {
             crate::http::bind(addr).await.map_err(|source| Error::Listen { addr, source })
         };

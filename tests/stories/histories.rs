@@ -70,7 +70,7 @@ async fn history(seed: u64) {
     world.sim.knobs().change(|knobs| knobs.webhook.drop.clear());
     world.same().await;
     world.quiet().await;
-    truth::compare(&world, truth::Of::Announced);
+    world.equals_the_site(truth::Of::Announced);
     world.stop_and_check_callers().await;
 }
 

@@ -40,10 +40,16 @@ pub(crate) fn rows(path: &Path) -> Vec<Row> {
 }
 
 fn rows_in(path: &Path, file: File) -> Vec<Row> {
+    try_rows(file).unwrap_or_else(|error| panic!("{} is not readable: {error}", path.display()))
+}
+
+/// Returns the rows of an open file, or why it cannot be read.
+pub(crate) fn try_rows(file: File) -> Result<Vec<Row>, String> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|builder| builder.build())
-        .unwrap_or_else(|error| panic!("{} is not readable: {error}", path.display()));
-    reader.flat_map(|batch| of_batch(&batch.unwrap())).collect()
+        .map_err(|error| error.to_string())?;
+    let batches: Result<Vec<RecordBatch>, _> = reader.collect();
+    Ok(batches.map_err(|error| error.to_string())?.iter().flat_map(of_batch).collect())
 }
 
 fn of_batch(batch: &RecordBatch) -> Vec<Row> {

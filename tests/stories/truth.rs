@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use sim::Truth;
 
 use crate::tables::Row;
-use crate::world::World;
 
 /// What a comparison covers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,30 +16,48 @@ pub(crate) enum Of {
     Announced,
 }
 
-/// Every visible issue is in the lake whole, once, with its present state; nothing else is.
-pub(crate) fn compare(world: &World, of: Of) {
-    let truth = world.sim.site().truth();
-    let issues = by_issue(world.table("issues"));
+/// Returns how the tables differ from the site; empty if every visible issue is in the lake whole,
+/// once, with its present state, and nothing else is.
+pub(crate) fn differences(
+    truth: &[Truth],
+    of: Of,
+    table: impl Fn(&str) -> Vec<Row>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let issues = by_issue(table("issues"));
     let wanted: BTreeSet<String> = truth.iter().map(|issue| issue.id.to_string()).collect();
     let have: BTreeSet<String> = issues.keys().cloned().collect();
-    assert_eq!(have, wanted, "the issues in the lake are those that Jira shows\n{}", world.log());
+    let missing: Vec<_> = wanted.difference(&have).collect();
+    let excess: Vec<_> = have.difference(&wanted).collect();
+    if !missing.is_empty() || !excess.is_empty() {
+        found.push(format!(
+            "issues that Jira shows are missing: {missing:?}, in excess: {excess:?}"
+        ));
+    }
     for (id, rows) in &issues {
-        assert_eq!(rows.len(), 1, "issue {id} is there once");
+        if rows.len() != 1 {
+            found.push(format!("issue {id} is there {} times", rows.len()));
+        }
     }
     let tables: BTreeMap<&str, BTreeMap<String, Vec<Row>>> =
         ["comments", "changelog", "worklogs", "remote_links", "issuelinks", "attachments"]
             .into_iter()
-            .map(|table| (table, by_issue(world.table(table))))
+            .map(|name| (name, by_issue(table(name))))
             .collect();
     for (table, rows) in &tables {
         let strangers: Vec<_> = rows.keys().filter(|id| !wanted.contains(*id)).collect();
-        assert!(strangers.is_empty(), "{table} has rows of issues that are gone: {strangers:?}");
+        if !strangers.is_empty() {
+            found.push(format!("{table} has rows of issues that are gone: {strangers:?}"));
+        }
     }
-    for issue in &truth {
+    for issue in truth {
         let id = issue.id.to_string();
-        compare_issue(issue, &issues[&id][0]);
-        compare_lists(issue, of, |table| tables[table].get(&id).map_or(&[], Vec::as_slice));
+        let Some(row) = issues.get(&id).and_then(|rows| rows.first()) else { continue };
+        compare_issue(issue, row, &mut found);
+        let rows = |table: &str| tables[table].get(&id).map_or(&[][..], Vec::as_slice);
+        compare_lists(issue, of, rows, &mut found);
     }
+    found
 }
 
 fn by_issue(rows: Vec<Row>) -> BTreeMap<String, Vec<Row>> {
@@ -52,10 +69,13 @@ fn by_issue(rows: Vec<Row>) -> BTreeMap<String, Vec<Row>> {
     grouped
 }
 
-fn compare_issue(truth: &Truth, row: &Row) {
+fn compare_issue(truth: &Truth, row: &Row, found: &mut Vec<String>) {
     let at = |path: &str| truth.issue.pointer(path).cloned().unwrap_or(Value::Null);
-    let check = |column: &str, wanted: Value| {
-        assert_eq!(row[column], wanted, "{}: issues.{column}", truth.key);
+    let mut check = |column: &str, wanted: Value| {
+        if row[column] != wanted {
+            let have = &row[column];
+            found.push(format!("{}: issues.{column} is {have}, in Jira {wanted}", truth.key));
+        }
     };
     check("issue_key", json!(truth.key));
     check("summary", at("/fields/summary"));
@@ -70,10 +90,17 @@ fn compare_issue(truth: &Truth, row: &Row) {
     check("issue_url", json!(format!("https://sim.atlassian.net/browse/{}", truth.key)));
 }
 
-fn compare_lists<'a>(truth: &Truth, of: Of, rows: impl Fn(&str) -> &'a [Row]) {
-    let check = |table: &str, column: &str, wanted: Vec<Value>| {
+fn compare_lists<'a>(
+    truth: &Truth,
+    of: Of,
+    rows: impl Fn(&str) -> &'a [Row],
+    found: &mut Vec<String>,
+) {
+    let mut check = |table: &str, column: &str, wanted: Vec<Value>| {
         let have: Vec<Value> = rows(table).iter().map(|row| row[column].clone()).collect();
-        assert_eq!(have, wanted, "{}: {table}.{column}", truth.key);
+        if have != wanted {
+            found.push(format!("{}: {table}.{column} is {have:?}, in Jira {wanted:?}", truth.key));
+        }
     };
     let ids = |list: &[Value]| list.iter().map(|entry| text(&entry["id"])).collect::<Vec<_>>();
     check("comments", "comment_id", ids(&truth.comments));
@@ -85,14 +112,16 @@ fn compare_lists<'a>(truth: &Truth, of: Of, rows: impl Fn(&str) -> &'a [Row]) {
     check("changelog", "change_id", truth.histories.iter().flat_map(changes).collect());
     let list = |name: &str| truth.issue["fields"][name].as_array().cloned().unwrap_or_default();
     // These have no order of their own.
-    let check_set = |table: &str, column: &str, wanted: Vec<Value>| {
+    let mut check_set = |table: &str, column: &str, wanted: Vec<Value>| {
         let set = |values: Vec<Value>| {
             let mut texts: Vec<String> = values.iter().map(ToString::to_string).collect();
             texts.sort();
             texts
         };
-        let have = rows(table).iter().map(|row| row[column].clone()).collect();
-        assert_eq!(set(have), set(wanted), "{}: {table}.{column}", truth.key);
+        let have: Vec<Value> = rows(table).iter().map(|row| row[column].clone()).collect();
+        if set(have.clone()) != set(wanted.clone()) {
+            found.push(format!("{}: {table}.{column} is {have:?}, in Jira {wanted:?}", truth.key));
+        }
     };
     if of == Of::All {
         check_set("remote_links", "remote_link_id", ids(&truth.remote_links));

@@ -131,6 +131,23 @@ impl State {
         state
     }
 
+    /// Returns a copy whose chance comes from a seed of its own: ids and texts that are made from now
+    /// on differ from those of the original.
+    pub(crate) fn copy(&self, seed: u64) -> Self {
+        Self {
+            issues: self.issues.clone(),
+            keys: self.keys.clone(),
+            numbers: self.numbers.clone(),
+            links: self.links.clone(),
+            files: self.files.clone(),
+            furniture: self.furniture.clone(),
+            index: self.index.clone(),
+            sla_fields: self.sla_fields.clone(),
+            next_id: self.next_id,
+            chance: StdRng::seed_from_u64(seed ^ 0x7369_7465),
+        }
+    }
+
     /// Replaces people, projects, statuses and fields.
     pub(crate) fn furnish(&mut self, furniture: Furniture) {
         self.sla_fields = furniture

@@ -1,0 +1,78 @@
+//! What every case starts from: a data folder of a small site, stopped cleanly, and the site itself.
+//!
+//! It is made once in a run. There are two generations, `older` and `newer`, with edits, a deletion, a
+//! move and attachments between them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sim::{Kept, NewIssue, Options, Sim};
+use tempfile::TempDir;
+
+use crate::edits;
+use crate::files;
+use crate::plan::Plan;
+use crate::trial::{Start, Trial};
+
+/// Generated issues at the beginning; edits add a few.
+const ISSUES: u32 = 36;
+
+/// The prepared folders and the site. Shared by all cases, changed by none.
+#[derive(Debug)]
+pub(crate) struct Base {
+    dir: TempDir,
+    pub(crate) kept: Kept,
+    /// Deliveries that got a 2xx while the folder was made.
+    pub(crate) acknowledged: BTreeSet<String>,
+    /// The compiled shim.
+    pub(crate) shim: PathBuf,
+    pub(crate) plan: Plan,
+}
+
+impl Base {
+    /// Makes the folders with the real binary.
+    pub(crate) async fn new(plan: Plan) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shim = crate::shim::compile(dir.path());
+        let options =
+            Options { issues: ISSUES, seed: plan.seed, issue_bytes: 6_000, ..Options::default() };
+        let sim = Sim::start(options).await.unwrap();
+        let mut trial = Trial::fresh(sim, &shim, Duration::from_secs(120));
+        trial.start(Start::Plain);
+        trial.listens().await;
+        let (site, mut chance) = (trial.sim.site().clone(), edits::chance(plan.seed));
+        for n in 0..4 {
+            let made = site.create(NewIssue::new(&site.first_project(), &format!("Base {n}")));
+            let key = made.unwrap().key;
+            site.seed_comments(&key, 6).unwrap();
+            site.attach(&key, &format!("file-{n}.txt"), "text/plain", vec![b'a'; 3_000]).unwrap();
+        }
+        for key in site.keys() {
+            site.announce(&key).unwrap();
+        }
+        trial.settles().await.unwrap();
+        trial.stop().await;
+        files::copy(&trial.data(), &dir.path().join("older"));
+        trial.start(Start::Plain);
+        trial.listens().await;
+        edits::burst(&site, &mut chance, 24);
+        let key = site.create(NewIssue::new(&site.first_project(), "Newer")).unwrap().key;
+        site.attach(&key, "newer.txt", "text/plain", vec![b'b'; 3_000]).unwrap();
+        trial.settles().await.unwrap();
+        trial.stop().await;
+        files::copy(&trial.data(), &dir.path().join("newer"));
+        let acknowledged = trial.sim.webhooks().acknowledged().into_iter().collect();
+        Self { kept: trial.sim.keep(), dir, acknowledged, shim, plan }
+    }
+
+    /// The data folder as it is when a case begins.
+    pub(crate) fn newer(&self) -> PathBuf {
+        self.dir.path().join("newer")
+    }
+
+    /// The same folder a generation earlier.
+    pub(crate) fn older(&self) -> PathBuf {
+        self.dir.path().join("older")
+    }
+}
