@@ -3,8 +3,9 @@
 //! It is made once in a run. There are two generations, `older` and `newer`, with edits, a deletion, a
 //! move and attachments between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sim::{Kept, NewIssue, Options, Sim};
@@ -13,16 +14,23 @@ use tempfile::TempDir;
 use crate::edits;
 use crate::files;
 use crate::plan::Plan;
+use crate::tables::{self, Row};
 use crate::trial::{Start, Trial};
+use crate::verdict;
 
 /// Generated issues at the beginning; edits add a few.
 const ISSUES: u32 = 36;
+
+/// The rows of issues by table and id, without columns that depend on the time of a fetch.
+pub(crate) type BaseRows = BTreeMap<(&'static str, String), Vec<Row>>;
 
 /// The prepared folders and the site. Shared by all cases, changed by none.
 #[derive(Debug)]
 pub(crate) struct Base {
     dir: TempDir,
     pub(crate) kept: Kept,
+    /// The rows of the folder, for comparison with those of issues that a case does not edit.
+    pub(crate) rows: Arc<BaseRows>,
     /// Deliveries that got a 2xx while the folder was made.
     pub(crate) acknowledged: BTreeSet<String>,
     /// The compiled shim.
@@ -62,8 +70,15 @@ impl Base {
         trial.settles().await.unwrap();
         trial.stop().await;
         files::copy(&trial.data(), &dir.path().join("newer"));
+        let mut rows = BaseRows::default();
+        for table in verdict::SETTLED_TABLES {
+            for row in tables::read(&trial.parquet(), table) {
+                let issue = row["issue_id"].as_str().unwrap().to_owned();
+                rows.entry((table, issue)).or_default().push(verdict::settled_part(table, &row));
+            }
+        }
         let acknowledged = trial.sim.webhooks().acknowledged().into_iter().collect();
-        Self { kept: trial.sim.keep(), dir, acknowledged, shim, plan }
+        Self { kept: trial.sim.keep(), dir, rows: Arc::new(rows), acknowledged, shim, plan }
     }
 
     /// The data folder as it is when a case begins.

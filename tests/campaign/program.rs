@@ -5,6 +5,7 @@
 //! then only a person can help.
 
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,8 @@ pub(crate) const MOST_RESTARTS: u32 = 30;
 /// The longest silence of a process that is ready; 60 s in the unit file.
 const WATCHDOG: Duration = Duration::from_secs(6);
 
+const SIGKILL: i32 = 9;
+
 /// The longest time from SIGTERM to the end.
 const STOP: Duration = Duration::from_secs(15);
 
@@ -36,6 +39,8 @@ pub(crate) struct Lives {
     pub(crate) kills: u32,
     /// Exits that the supervisor does not answer with a restart, in words.
     pub(crate) given_up: Option<String>,
+    /// Whether the process died of a signal while it stopped: a kill of the shim at that moment.
+    pub(crate) killed_at_stop: bool,
     /// A stop that was not clean, in words.
     pub(crate) bad_stop: Option<String>,
 }
@@ -149,9 +154,12 @@ async fn supervise(
                 }
                 Some(Order::Stop) | None => {
                     let ended = terminate(&mut child).await;
-                    if ended.as_ref().is_none_or(|ended| !ended.success()) {
-                        let ended = ended.map_or("nothing".to_owned(), |ended| ended.to_string());
-                        lives.lock().unwrap().bad_stop = Some(ended);
+                    let mut lives = lives.lock().unwrap();
+                    match ended {
+                        Some(ended) if ended.success() => {}
+                        Some(ended) if ended.signal() == Some(SIGKILL) => lives.killed_at_stop = true,
+                        Some(ended) => lives.bad_stop = Some(ended.to_string()),
+                        None => lives.bad_stop = Some("it did not end in time".to_owned()),
                     }
                     return;
                 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::base::Base;
+use crate::base::{Base, BaseRows};
 use crate::control::Control;
 use crate::files;
 use crate::plan;
@@ -44,6 +45,8 @@ pub(crate) struct Trial {
     pub(crate) http: reqwest::Client,
     /// Deliveries that were acknowledged before the trial.
     pub(crate) acknowledged_before: BTreeSet<String>,
+    /// The rows of the prepared folder.
+    pub(crate) rows_before: Arc<BaseRows>,
     /// Settings laid over the usual ones.
     pub(crate) env: BTreeMap<String, String>,
     /// The time within which the lake MUST equal the site.
@@ -77,6 +80,7 @@ impl Trial {
         let mut trial = Self::fresh(sim, &base.shim, base.plan.wait);
         trial.keep = base.plan.keep;
         trial.acknowledged_before.clone_from(&base.acknowledged);
+        trial.rows_before = Arc::clone(&base.rows);
         let (from, to) = (base.newer(), trial.data());
         tokio::task::spawn_blocking(move || files::copy(&from, &to)).await.unwrap();
         trial
@@ -100,6 +104,7 @@ impl Trial {
             record: Record::new(dir.path().join("sites")),
             http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap(),
             acknowledged_before: BTreeSet::new(),
+            rows_before: Arc::default(),
             env: BTreeMap::new(),
             wait,
             keep: false,
@@ -165,6 +170,12 @@ impl Trial {
         let mut command = self.command(args);
         command.env("LD_PRELOAD", &self.shim).env("FAULTS_CONTROL", self.control.path());
         command
+    }
+
+    /// Lets the census come within seconds: for attacks after which nothing is left that could know what
+    /// Jira has deleted meanwhile, and that the daily census finds.
+    pub(crate) fn census_is_due(&mut self) {
+        self.env.insert("JIRALAKE_CENSUS_EVERY_MS".to_owned(), "2000".to_owned());
     }
 
     /// Starts the supervised `serve`.
@@ -295,6 +306,7 @@ fn merged(before: &Lives, mut now: Lives) -> Lives {
     now.silences += before.silences;
     now.kills += before.kills;
     now.given_up = before.given_up.clone().or(now.given_up);
+    now.killed_at_stop |= before.killed_at_stop;
     now.bad_stop = before.bad_stop.clone().or(now.bad_stop);
     now
 }

@@ -85,7 +85,7 @@ impl Workload {
                     outcome.failure(format!("{} repeated: {}: {text}", self.name(), again.status));
                 }
             }
-            trial.start(Start::Plain);
+            trial.start(start);
         } else {
             trial.start(start);
             if self == Self::Serve {

@@ -80,7 +80,7 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     if p99 > bound {
         outcome.failure(format!("Jira's p99 is {p99} ms, {bound} ms are promised"));
     }
-    conclude(trial, Ledger::Whole, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     outcome
 }
 

@@ -69,6 +69,6 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     if lives.deaths + lives.silences > 0 {
         outcome.failure(format!("the clock ended the process: {}", last_lines(&trial)));
     }
-    conclude(trial, Ledger::Whole, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     outcome
 }

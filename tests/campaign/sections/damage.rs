@@ -155,7 +155,7 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     edits::burst(&site, &mut chance, 2);
     let is_ledger = matches!(kind, LedgerFile | LedgerWal | LedgerShm | LedgerMark);
     let ledger = if is_ledger { Ledger::Damaged } else { Ledger::Whole };
-    conclude(trial, ledger, &mut outcome).await;
+    conclude(&mut trial, ledger, &mut outcome).await;
     outcome
 }
 

@@ -63,7 +63,7 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     outcome.count("outages", 1);
     trial.control.disk(Disk::Healthy);
     edits::burst(&site, &mut chance, 2);
-    conclude(trial, Ledger::Whole, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     outcome
 }
 

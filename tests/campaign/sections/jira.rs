@@ -33,6 +33,8 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     let mut outcome = Outcome::new("failures of every endpoint, and a third of the webhooks lost");
     let mut trial = Trial::new(&base, seed).await;
     let site = trial.sim.site().clone();
+    // Lost deletions are found by the census alone.
+    trial.census_is_due();
     trial.watch();
     trial.start(Start::Plain);
     trial.listens().await;
@@ -69,6 +71,6 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
         tokio::time::sleep(tokio::time::Duration::from_millis(chance.random_range(0..300))).await;
     }
     trial.sim.knobs().heal();
-    conclude(trial, Ledger::Whole, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     outcome
 }

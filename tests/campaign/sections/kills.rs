@@ -49,6 +49,6 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
         edits::burst(&site, &mut chance, 2);
         trial.kill().await;
     }
-    conclude(trial, Ledger::Whole, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     outcome
 }

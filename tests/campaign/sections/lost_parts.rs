@@ -63,6 +63,7 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
             files::copy(&base.older(), &trial.data());
         }
         trial.acknowledged_before.clear();
+        trial.census_is_due();
     }
     let site = trial.sim.site().clone();
     trial.watch();
@@ -72,6 +73,6 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     edits::burst(&site, &mut chance, 2);
     outcome.count("parts", names.len() as u64);
     let ledger = if has(LEDGER) { Ledger::Damaged } else { Ledger::Whole };
-    conclude(trial, ledger, &mut outcome).await;
+    conclude(&mut trial, ledger, &mut outcome).await;
     outcome
 }

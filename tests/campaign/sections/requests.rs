@@ -54,7 +54,7 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     }
     huge(&trial, &mut outcome).await;
     repeated(&trial, &mut outcome).await;
-    conclude(trial, Ledger::Whole, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     outcome
 }
 

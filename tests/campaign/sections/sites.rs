@@ -203,15 +203,15 @@ async fn fault(
     let Listed { workload, site, .. } = &sites[n as usize % sites.len()];
     let seed = base.plan.seed_of(section, n);
     let mut chance = edits::chance(seed);
-    // The first calls are certain; later calls are other places in the code.
+    // The first call is certain; later calls are other places in the code.
     let call =
         if round == 0 { 1 + chance.random_range(0..2_u32) } else { chance.random_range(1..40) };
     let fault = format!("{how} {site} {call}");
     let mut outcome = Outcome::new(format!("{}: {fault}", workload.name()));
     let mut trial = Trial::new(&base, seed).await;
     workload.run(&mut trial, Start::Fault(fault), &mut chance, &mut outcome).await;
+    conclude(&mut trial, Ledger::Whole, &mut outcome).await;
     let reached = trial.record.counts().get(site).copied().unwrap_or(0) >= call;
     outcome.count("injected", u64::from(reached));
-    conclude(trial, Ledger::Whole, &mut outcome).await;
     outcome
 }
