@@ -80,6 +80,7 @@ impl Month {
         let ledger = Ledger::open(&dir.path().join("ledger.db"), Clock::system()).await.unwrap();
         let folder = |name: &str| dir.path().join(name);
         let layout = Layout {
+            ledger: folder("ledger.db"),
             raw: folder("raw"),
             parquet: folder("parquet"),
             store: folder("store"),

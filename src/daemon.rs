@@ -2,19 +2,18 @@
 //!
 //! Order of the start: whether the lake is free, so that no second writer comes; then the door, which must
 //! not wait for Jira; then, when Jira answers, the field catalogue and the loop. Order of the end:
-//! the door stops accepting, the loop finishes what is in hand, the lock is released last.
+//! the door stops accepting, the loop finishes what is in hand, the lock is released last. A shortage of
+//! space or of file descriptors MUST NOT end any of it (`shortage`).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use http::Listener;
 use jira::client::Client;
 use jira::time::{Clock, Instant};
-use lake::{Lake, Lock, Mapping};
+use lake::{Lake, Mapping};
 use ledger::Ledger;
-use prometheus_client::registry::Registry;
 use reconcile::attachments::Bounds;
 use reconcile::fetch::Fetcher;
 use reconcile::look::{Limits, Looker};
@@ -25,10 +24,13 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tracing::{info, warn};
 use transform::{FieldMap, Site};
-use webhook::{Debug, Door};
 
 use crate::config::Settings;
+use crate::report;
 
+mod shortage;
+mod entrance;
+mod opening;
 mod alone;
 mod fields;
 mod jobs;
@@ -37,11 +39,10 @@ pub(crate) mod start;
 pub(crate) mod notify;
 pub(crate) mod expiry;
 
+use shortage::Shortage;
+
 /// The loop turns every two seconds, unless the ledger keeps it waiting (30 s at most) or it hangs.
 const LONGEST_TURN: Duration = Duration::from_secs(90);
-
-/// The door's name in the metrics of listeners.
-const LISTENER: &str = "webhook";
 
 /// Parts that have not ended by then are cut off.
 const STOP: Duration = Duration::from_secs(9);
@@ -64,75 +65,6 @@ pub(crate) struct Daemon {
     door: JoinHandle<()>,
     rounds: JoinHandle<anyhow::Result<()>>,
     reminders: JoinHandle<()>,
-}
-
-/// Starts everything; returns once the door listens.
-pub(crate) async fn run(
-    settings: &Settings,
-    debug: Debug,
-    name: &'static str,
-) -> anyhow::Result<Daemon> {
-    start::check(settings)?;
-    for weak in start::weak_secrets(settings) {
-        warn!("{weak}");
-    }
-    let clock = Clock::system();
-    let (jira, service) = start::accounts(settings)?;
-    // Only a question: the lake takes the lock for good when it is opened.
-    drop(Lock::take(&start::layout(settings).parquet, name, clock.now())?);
-    let ledger = open_ledger(settings, clock.clone()).await?;
-    let mut registry = Registry::default();
-    let door = Door {
-        ledger: ledger.clone(),
-        secrets: start::secrets(settings)?,
-        limits: start::door_limits(settings)?,
-        clock: clock.clone(),
-        metrics: webhook::Metrics::new(&mut registry),
-        jira_domain: settings.jira.domain.clone(),
-        debug,
-    };
-    let metrics = Metrics::new(&mut registry);
-    let job_metrics = reconcile::jobs::Metrics::new(&mut registry);
-    traffic::register(jira.pace(), &mut registry);
-    let tokens = expiry::tokens(settings)?;
-    expiry::register(&tokens, &mut registry);
-    let http_metrics = http::Metrics::new(&mut registry);
-    let limits = start::connection_limits(settings)?;
-    let router = door.router();
-    let windows = serve::health::router(ledger.clone());
-    let windows = windows.merge(serve::metrics::router(registry, ledger.clone()));
-    let windows = http::in_places_of_their_own(windows, &http_metrics, LISTENER);
-    let socket = http::bind(settings.webhook.listen).with_context(|| {
-        format!("cannot listen on {} (webhook.listen, --listen)", settings.webhook.listen)
-    })?;
-    let address = socket.local_addr()?;
-    let (stop, stopped) = watch::channel(false);
-    let listener = Listener {
-        socket,
-        router: router.merge(windows),
-        limits,
-        proxies: start::trusted_proxies(settings)?,
-        metrics: http_metrics,
-        name: LISTENER,
-    };
-    let door = tokio::spawn(listener.run(until(stopped.clone())));
-    let applied = broadcast::Sender::new(1024);
-    let heard = applied.subscribe();
-    let reminders = tokio::spawn(expiry::remind(tokens, clock.clone()));
-    let rounds = Rounds {
-        settings: settings.clone(),
-        ledger: ledger.clone(),
-        jira: jira.clone(),
-        service,
-        limits: Arc::new(start::loop_limits(settings)?),
-        bounds: start::download_bounds(settings)?,
-        clock,
-        job_metrics,
-        jobs: Jobs::Run,
-        name,
-    };
-    let rounds = tokio::spawn(rounds.run(metrics.clone(), applied, stopped));
-    Ok(Daemon { address, ledger, jira, applied: heard, metrics, stop, door, rounds, reminders })
 }
 
 /// Takes settled deliveries out of the ledger when their time is over; without end.
@@ -158,17 +90,7 @@ async fn until(mut stop: watch::Receiver<bool>) {
 }
 
 pub(crate) use alone::Alone;
-
-async fn open_ledger(settings: &Settings, clock: Clock) -> anyhow::Result<Ledger> {
-    let path = settings.storage.ledger();
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        lake::durable::create_folder(folder)
-            .with_context(|| format!("cannot make the ledger's folder {}", folder.display()))?;
-    }
-    Ledger::open(&path, clock)
-        .await
-        .with_context(|| format!("cannot open the ledger {}", path.display()))
-}
+pub(crate) use opening::begin;
 
 impl Daemon {
     /// Whether all that was hinted so far is readable; otherwise how many issues are open.
@@ -255,14 +177,47 @@ impl Rounds {
         applied: broadcast::Sender<Applied>,
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
-        tokio::select! {
-            known = self.learn_fields() => known?,
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        let (mut learned, mut failed) = (false, 0_u32);
+        let back_off = start::shortage_back_off(&self.limits);
+        loop {
+            let error = match self.next_round(&mut learned, &metrics, &applied, stop.clone()).await
+            {
+                Ok(Ended::Stopped) => return Ok(()),
+                Ok(Ended::NewFields) => {
+                    info!("the site's fields have changed: beginning anew with them");
+                    failed = 0;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let Some(shortage) = Shortage::of(error.as_ref()) else { return Err(error) };
+            let wait = back_off.after(failed, rand::random());
+            failed = failed.saturating_add(1);
+            let (wait_ms, cause) = (wait.as_millis(), report::causes(error.as_ref()));
+            warn!(wait_ms, "{shortage}: the loop waits, then tries again: {cause}");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
         }
-        while self.round(&metrics, &applied, stop.clone()).await? == Ended::NewFields {
-            info!("the site's fields have changed: beginning anew with them");
+    }
+
+    /// Learns the fields, the first time, then runs a round.
+    async fn next_round(
+        &self,
+        learned: &mut bool,
+        metrics: &Metrics,
+        applied: &broadcast::Sender<Applied>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<Ended> {
+        if !*learned {
+            tokio::select! {
+                known = self.learn_fields() => known?,
+                _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopped),
+            }
+            *learned = true;
         }
-        Ok(())
+        self.round(metrics, applied, stop).await
     }
 
     /// One round with one mapping: opens the lake, runs the loop and the jobs, and lets go of all of

@@ -1,6 +1,7 @@
 //! Exit codes, a contract: 0 done · 1 failed · 2 wrong call or settings · 3 done, but some input
 //! could not be read · 4 checked, and it differs · 5 could not check.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::report;
@@ -43,6 +44,16 @@ pub(crate) fn code(result: anyhow::Result<Done>) -> ExitCode {
             let usage = error.chain().any(|cause| cause.is::<Usage>());
             ExitCode::from(if usage { 2 } else { 1 })
         }
+    }
+}
+
+/// The exit code of a call that was not parsed: help and version are data, all else is a wrong call.
+pub(crate) fn unparsed(message: &clap::Error) -> ExitCode {
+    let printed = message.print().and_then(|()| io::stdout().flush());
+    match (message.use_stderr(), printed) {
+        (true, _) => ExitCode::from(2),
+        (false, Ok(())) => ExitCode::SUCCESS,
+        (false, Err(_)) => ExitCode::FAILURE,
     }
 }
 

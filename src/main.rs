@@ -17,5 +17,8 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    exit::code(cli::Cli::parse().run())
+    match cli::Cli::try_parse() {
+        Ok(call) => exit::code(call.run()),
+        Err(message) => exit::unparsed(&message),
+    }
 }

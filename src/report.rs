@@ -11,13 +11,12 @@ pub(crate) fn data(line: impl Display) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
 }
 
-/// One line of talk on stderr.
+/// One line of talk on stderr. `eprintln!` would end the process when stderr is a full disk or a closed
+/// pipe.
 pub(crate) fn talk(line: impl Display) {
-    // Talk that cannot be told has no other place to go.
-    #[expect(clippy::print_stderr, reason = "stderr is where talk goes")]
-    {
-        eprintln!("{line}");
-    }
+    // One write, so that lines of several threads do not mix. Talk that cannot be told has no other
+    // place to go.
+    drop(io::stderr().lock().write_all(format!("{line}\n").as_bytes()));
 }
 
 /// An error with its causes, for people. A closed pipe on stdout is not worth words.

@@ -1,6 +1,6 @@
 //! `jiralake completions SHELL`.
 
-use std::io;
+use std::io::{self, Write};
 
 use clap::Args;
 use clap_complete::Shell;
@@ -19,7 +19,9 @@ impl Completions {
     pub(crate) fn run(self) -> anyhow::Result<Done> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut cli::definition(), "jiralake", &mut script);
-        io::Write::write_all(&mut io::stdout().lock(), &script)?;
+        let mut output = io::stdout().lock();
+        output.write_all(&script)?;
+        output.flush()?;
         Ok(Done::All)
     }
 }

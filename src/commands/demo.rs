@@ -77,7 +77,8 @@ impl Demo {
         let settings = self.settings(&sim, folder)?;
         telemetry::start(&settings.log)?;
         report::talk(format_args!("  site     {}", sim.url()));
-        let mut daemon = daemon::run(&settings, webhook::Debug::Off, "jiralake demo").await?;
+        let opening = daemon::begin(&settings, webhook::Debug::Off, "jiralake demo").await?;
+        let mut daemon = opening.finish().await?;
         let hook = format!("http://{}/webhooks/jira", daemon.address);
         sim.webhooks().register(&hook, Some(&secret(self.seed)));
         report::talk(format_args!("  webhook  {hook} (signed)"));

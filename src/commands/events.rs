@@ -159,7 +159,7 @@ async fn find(ledger: &Ledger, seq: i64) -> anyhow::Result<(Delivery, Vec<u8>)> 
 }
 
 async fn export(ledger: &Ledger, chosen: Chosen, out: &PathBuf) -> anyhow::Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    lake::durable::create_folder(out).with_context(|| format!("cannot make {}", out.display()))?;
     let deliveries = chosen.read(ledger).await?;
     let count = deliveries.len();
     for listed in deliveries.into_iter().rev() {

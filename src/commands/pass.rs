@@ -34,7 +34,7 @@ pub(crate) struct Here {
 
 /// The program that has the lake, by what it says of itself; `None`: it is free.
 pub(crate) fn holder(settings: &Settings, name: &str) -> anyhow::Result<Option<String>> {
-    match Lock::take(&start::layout(settings).parquet, name, Clock::system().now()) {
+    match Lock::take_all(&start::layout(settings), name, Clock::system().now()) {
         // Only a question: the lake takes the lock for good when it is opened.
         Ok(lock) => {
             drop(lock);

@@ -1,7 +1,9 @@
 //! `jiralake serve`: the daemon until SIGTERM or Ctrl-C.
 
+use std::net::SocketAddr;
+
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use webhook::Debug;
 
 use crate::cli::Common;
@@ -39,13 +41,24 @@ impl Serve {
 async fn serve(config: &Config, debug: Debug) -> anyhow::Result<Done> {
     // First of all: whoever reads "listening" may ask for the end at once.
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut daemon = daemon::run(&config.settings, debug, "jiralake serve").await?;
+    let opening = daemon::begin(&config.settings, debug, "jiralake serve").await?;
+    // The door listens. If space for the ledger is waited for, a new start by the manager would not
+    // help: it is told "ready" and "alive", and `/readyz` tells the rest.
     notify::ready();
+    let waits = tokio::spawn(notify::alive(|| true));
+    welcome(config, opening.address);
+    let mut daemon = tokio::select! {
+        daemon = opening.finish() => daemon?,
+        stopped = told_to_stop(&mut terminate) => {
+            stopped?;
+            notify::stopping();
+            return Ok(Done::All);
+        }
+    };
+    waits.abort();
     let alive = tokio::spawn(notify::alive(daemon.pulse()));
-    welcome(config, &daemon);
     let broken = tokio::select! {
-        _ = terminate.recv() => None,
-        pressed = tokio::signal::ctrl_c() => { pressed?; None }
+        stopped = told_to_stop(&mut terminate) => { stopped?; None }
         broken = daemon.broken() => Some(broken),
     };
     if let Some(broken) = broken {
@@ -57,16 +70,24 @@ async fn serve(config: &Config, debug: Debug) -> anyhow::Result<Done> {
     Ok(Done::All)
 }
 
+/// Resolves at SIGTERM or Ctrl-C.
+async fn told_to_stop(terminate: &mut Signal) -> std::io::Result<()> {
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        pressed = tokio::signal::ctrl_c() => pressed,
+    }
+}
+
 /// What a person needs to finish the set-up. The secret itself is printed by `config webhook`
 /// alone: this here ends up in log files.
-fn welcome(config: &Config, daemon: &daemon::Daemon) {
+fn welcome(config: &Config, address: SocketAddr) {
     let settings = &config.settings;
     let secret =
         config.layers.origin("webhook.secret").map(ToString::to_string).unwrap_or_default();
-    report::talk(format_args!("listening on {}", daemon.address));
+    report::talk(format_args!("listening on {}", address));
     report::talk(format_args!("tables in    {}", settings.storage.parquet_dir.display()));
     report::talk("In Jira: Settings > System > WebHooks > Create a WebHook, and paste");
-    report::talk(format_args!("  URL     {}", start::webhook_url(settings, daemon.address)));
+    report::talk(format_args!("  URL     {}", start::webhook_url(settings, address)));
     report::talk(format_args!(
         "  Secret  the one from: {secret} (`jiralake config webhook` prints it)"
     ));

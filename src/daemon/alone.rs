@@ -12,7 +12,8 @@ use reconcile::metrics::Metrics;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use super::{Jobs, Rounds, STOP, open_ledger, start};
+use super::opening::open_ledger;
+use super::{Jobs, Rounds, STOP, start};
 use crate::config::Settings;
 
 /// A loop that runs, or the `serve` whose loop does the same.
@@ -36,7 +37,7 @@ impl Alone {
     pub(crate) async fn start(settings: &Settings, name: &'static str) -> anyhow::Result<Self> {
         let clock = Clock::system();
         let (jira, service) = start::accounts(settings)?;
-        let lock = Lock::take(&start::layout(settings).parquet, name, clock.now());
+        let lock = Lock::take_all(&start::layout(settings), name, clock.now());
         let taken = match lock {
             Ok(lock) => {
                 drop(lock);

@@ -26,6 +26,9 @@ use crate::config::settings::LayoutStyle;
 use crate::daemon::expiry;
 use crate::exit::Usage;
 
+/// Between two tries while the disk is full.
+const LONGEST_SHORTAGE_WAIT: Duration = Duration::from_secs(10);
+
 /// Whether `serve` could start.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     secrets(settings)?;
@@ -239,6 +242,7 @@ fn details_account<'a>((jira, service): (&'a Client, Option<&'a Client>)) -> Opt
 pub(crate) fn layout(settings: &Settings) -> Layout {
     let storage = &settings.storage;
     Layout {
+        ledger: storage.ledger(),
         raw: storage.raw_dir.clone(),
         parquet: storage.parquet_dir.clone(),
         store: storage.store(),
@@ -326,6 +330,12 @@ pub(crate) fn download_bounds(settings: &Settings) -> anyhow::Result<Bounds> {
     let attachments = &settings.attachments;
     let parallel = usize::try_from(attachments.parallel)?;
     Ok(Bounds { parallel, most_bytes: attachments.max_bytes })
+}
+
+/// The waits for space or file descriptors: whoever makes room sees an effect soon.
+pub(crate) fn shortage_back_off(limits: &LoopLimits) -> BackOff {
+    let max = limits.back_off.max.min(LONGEST_SHORTAGE_WAIT);
+    BackOff { min: limits.back_off.min.min(max), max }
 }
 
 /// The loop's bounds.

@@ -16,6 +16,12 @@ use jira::time::Instant;
 /// Leftovers younger than this may belong to a write in progress.
 pub const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
+/// Mode of every file: the owner and the group read and write it, and nobody else.
+pub const FILE_MODE: u32 = 0o660;
+
+/// Mode of every folder.
+const FOLDER_MODE: u32 = 0o770;
+
 /// How much of the target's name a temporary name repeats: both have to fit into 255 bytes.
 const NAME_CHARS: usize = 60;
 
@@ -36,9 +42,11 @@ impl Temp {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
         let file = options.open(&path)?;
-        Ok((Self { path, pending: true }, file))
+        let temp = Self { path, pending: true };
+        share(&file)?;
+        Ok((temp, file))
     }
 
     /// Where the bytes are now.
@@ -153,6 +161,44 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Gives a file that was just created [`FILE_MODE`], whatever the process's mask says.
+#[cfg(unix)]
+pub fn share(file: &File) -> io::Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(FILE_MODE);
+    settled_by_the_mount(file.set_permissions(mode))
+}
+
+/// Some file systems have no modes of their own: there the mount's options decide.
+#[cfg(unix)]
+fn settled_by_the_mount(set: io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{PermissionDenied, Unsupported};
+    set.or_else(|error| match error.kind() {
+        PermissionDenied | Unsupported => Ok(()),
+        _ => Err(error),
+    })
+}
+
+/// Gives a file that was just created [`FILE_MODE`]: other systems have no such modes.
+#[cfg(not(unix))]
+pub fn share(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Creates one folder with [`FOLDER_MODE`], and what it inherits from the one above it (its group).
+#[cfg(unix)]
+fn create_one(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    fs::DirBuilder::new().mode(FOLDER_MODE).create(folder)?;
+    let inherited = fs::metadata(folder)?.permissions().mode() & 0o7000;
+    let mode = fs::Permissions::from_mode(inherited | FOLDER_MODE);
+    settled_by_the_mount(fs::set_permissions(folder, mode))
+}
+
+#[cfg(not(unix))]
+fn create_one(folder: &Path) -> io::Result<()> {
+    fs::create_dir(folder)
+}
+
 /// Creates a folder with its parents; every new name is durable before this returns.
 pub fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
@@ -163,7 +209,7 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     create_folder(above)?;
-    match fs::create_dir(folder) {
+    match create_one(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         // It may have been created by another thread a moment ago, and not be durable yet.
         _ => sync_folder(above),
@@ -249,7 +295,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o117, 0);
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&target), 0o660);
+            assert_eq!(mode(target.parent().unwrap()), 0o770);
+            assert_eq!(mode(&dir.path().join("deep")), 0o770);
         }
     }
 

@@ -11,9 +11,11 @@ use transform::{Dimension, Table};
 
 use crate::durable;
 
-/// The folders of a lake.
+/// The folders of a lake, and its ledger.
 #[derive(Debug, Clone)]
 pub struct Layout {
+    /// The ledger's database: only its lock is the lake's business.
+    pub ledger: PathBuf,
     /// The raw snapshots and attachments.
     pub raw: PathBuf,
     /// The tables that people, rsync and DuckDB see.

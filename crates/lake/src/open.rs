@@ -89,7 +89,7 @@ impl Lake {
     ) -> Result<Self, Error> {
         let writer = writer.to_owned();
         let lake = blocking(move || {
-            let lock = Lock::take(&layout.parquet, &writer, clock.now())?;
+            let lock = Lock::take_all(&layout, &writer, clock.now())?;
             let raw = Raw::at(&layout.raw)?;
             raw.create()?;
             let (folder, fields) = (layout.store.clone(), Arc::clone(&mapping.fields));

@@ -47,7 +47,7 @@ pub fn write_corpus(
     progress: &mut dyn FnMut(u32),
 ) -> Result<Corpus, Error> {
     let folder = out.join("issues");
-    fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
+    create_folder(&folder).map_err(|source| failed(&folder, source))?;
     let mut fields = generator.fields();
     fields.extend(generator.project_fields());
     write_json(&out.join("fields.json"), &json!({ "fields": fields }))?;
@@ -191,9 +191,21 @@ fn write_json(path: &Path, value: &Value) -> Result<u64, Error> {
     Ok(bytes)
 }
 
+/// Like everything that jiralake writes, a corpus is readable by owner and group alone.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o770);
+    builder.recursive(true).create(folder)
+}
+
 fn write_pretty(path: &Path, value: &Value) -> io::Result<u64> {
     let text = serde_json::to_vec_pretty(value)?;
-    let mut file = BufWriter::new(File::create(path)?);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
+    let mut file = BufWriter::new(options.open(path)?);
     file.write_all(&text)?;
     file.write_all(b"\n")?;
     file.flush()?;

@@ -56,6 +56,7 @@ impl Folders {
             raw: self.raw(),
             parquet: self.output(""),
             store: "nowhere".into(),
+            ledger: "nowhere/ledger.db".into(),
             style: self.style,
         };
         assert_rows(&visible_rows(&layout), issues, &Raw::at(&self.raw()).unwrap());

@@ -138,7 +138,7 @@ impl World {
 
     pub(super) fn layout(&self) -> Layout {
         let [raw, parquet, store] = ["raw", "parquet", "store"].map(|name| self.path(name));
-        Layout { raw, parquet, store, style: self.style }
+        Layout { ledger: self.path("ledger.db"), raw, parquet, store, style: self.style }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
