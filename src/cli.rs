@@ -28,8 +28,8 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Set one setting for this call, e.g. --set webhook.in-flight=16
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = assignment)]
-    pub(crate) set: Vec<(String, String)>,
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Machine-readable output on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -111,10 +111,12 @@ impl Cli {
 impl Common {
     /// The settings of this call, with further flags laid on top.
     pub(crate) fn load(&self, flags: &[(&str, String)]) -> anyhow::Result<Config> {
+        // Here and not by clap, which repeats what it refuses.
+        let set = self.set.iter().map(|text| assignment(text)).collect::<Result<Vec<_>, _>>()?;
         let own = flags.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
         let sources = Sources {
             file: self.config.clone(),
-            flags: self.set.iter().cloned().chain(own).collect(),
+            flags: set.into_iter().chain(own).collect(),
             // A variable that is not UTF-8 is none of ours.
             env: std::env::vars_os()
                 .filter_map(|(name, value)| {
@@ -127,8 +129,9 @@ impl Common {
     }
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+fn assignment(text: &str) -> Result<(String, String), Usage> {
+    let wrong = || format!("--set `{}`: write it as KEY=VALUE", config::url::shown(text));
+    let (key, value) = text.split_once('=').ok_or_else(|| Usage(wrong()))?;
     Ok((key.to_owned(), value.to_owned()))
 }
 

@@ -12,6 +12,7 @@ use toml::Table;
 
 pub(crate) mod settings;
 pub(crate) mod layers;
+pub(crate) mod url;
 
 use layers::{Layers, Origin, SECRETS};
 pub(crate) use settings::Settings;
@@ -77,8 +78,9 @@ pub(crate) fn load(sources: &Sources) -> anyhow::Result<Config> {
     for (key, value) in &sources.flags {
         layers.set_text(key, value, Origin::Flag)?;
     }
-    let settings = Settings::deserialize(toml::Value::Table(layers.table()))
-        .map_err(|error| anyhow::anyhow!("{}", error.to_string().trim().replace('\n', " ")))?;
+    let settings = Settings::deserialize(toml::Value::Table(layers.table())).map_err(|error| {
+        anyhow::anyhow!("{}", layers.redact(&error.to_string()).trim().replace('\n', " "))
+    })?;
     Ok(Config { settings, layers })
 }
 
@@ -118,8 +120,9 @@ fn add_env(
             if !SECRETS.contains(&key.as_str()) {
                 bail!("{by_file} is set, but `{key}` is not a secret: set {name} itself");
             }
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the file that {by_file} names: {path}"))?;
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("cannot read the file that {by_file} names: {}", url::shown(path))
+            })?;
             layers.set_text(
                 &key,
                 text.trim_end_matches(['\r', '\n']),

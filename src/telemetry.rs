@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 use crate::config::settings::{Log, LogFormat};
+use crate::config::url::shown;
 
 /// Log lines that could not be written since the last one that could.
 static LOST_LINES: AtomicU64 = AtomicU64::new(0);
@@ -19,7 +20,7 @@ static LOST_LINES: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     // sqlx tells each statement at `debug`; that is not what a person who asks for `debug` wants.
     let filter = EnvFilter::try_new(format!("sqlx=warn,hyper=info,{}", log.level))
-        .with_context(|| format!("log.level: `{}` is not a level or filter", log.level))?;
+        .with_context(|| format!("log.level: `{}` is not a level or filter", shown(&log.level)))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // The subscriber reports its own failures by `eprintln!`, which panics where stderr has failed.

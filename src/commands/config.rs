@@ -55,6 +55,7 @@ impl Show {
                 start::secrets(&config.settings)?;
                 let url = start::webhook_url(&config.settings, config.settings.webhook.listen);
                 let secret = config.settings.webhook.secret.expose_secret();
+                let url = url.expose();
                 if common.json {
                     report::data(json!({"url": url, "secret": secret}))?;
                 } else {

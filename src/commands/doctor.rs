@@ -180,7 +180,7 @@ async fn examine_webhook(settings: &Settings, findings: &mut Findings) {
         findings.add("webhook", Verdict::CouldNotLook, "webhook.secret is not set");
         return;
     };
-    match post(&url, &signature, body).await {
+    match post(url.expose(), &signature, body).await {
         Ok(200) => {
             findings.add("webhook", Verdict::InOrder, format_args!("{url} takes signed deliveries"))
         }

@@ -3,15 +3,22 @@
 //! The defaults define which keys there are and of which kind; everything above must fit, or the
 //! start stops with the key, the value (never a secret's) and the remedy.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::url::{hides_something, shown, without_credentials};
+
 /// Keys whose values are never printed.
 pub(crate) const SECRETS: [&str; 4] =
     ["jira.api-token", "sla.api-token", "webhook.secret", "webhook.previous-secret"];
+
+/// Keys whose values are URLs: shown without credentials.
+pub(crate) const URLS: [&str; 4] =
+    ["jira.base-url", "jira.gateway-url", "webhook.public-url", "attachments.media-hosts"];
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +57,10 @@ pub(crate) enum Unfit {
     Unknown { key: String, near: Option<String>, origin: Origin },
     #[error("{origin}: `{key}` must be {wanted}, not {given}")]
     WrongKind { key: String, wanted: &'static str, given: String, origin: Origin },
+    #[error(
+        "{origin}: `{key}` is an address with a password, query or fragment, which do not belong there"
+    )]
+    Credentials { key: String, origin: Origin },
 }
 
 fn suggestion(near: &Option<String>) -> String {
@@ -100,16 +111,18 @@ impl Layers {
             Some((known, _)) => kind(known),
             None if key.starts_with("columns.") => "a text",
             None => {
-                return Err(Unfit::Unknown {
-                    near: self.nearest(key),
-                    key: key.to_owned(),
-                    origin,
-                });
+                let (near, key) = (self.nearest(key), shown(key).into_owned());
+                return Err(Unfit::Unknown { near, key, origin });
             }
         };
+        if hides(key, &value) {
+            return Err(Unfit::Credentials { key: key.to_owned(), origin });
+        }
         if kind(&value) != wanted {
-            let given =
-                if SECRETS.contains(&key) { kind(&value).into() } else { format!("`{value}`") };
+            let given = match SECRETS.contains(&key) {
+                true => kind(&value).into(),
+                false => format!("`{}`", presentable(key, &value)),
+            };
             return Err(Unfit::WrongKind { key: key.to_owned(), wanted, given, origin });
         }
         self.values.insert(key.to_owned(), (value, origin));
@@ -122,9 +135,18 @@ impl Layers {
             let secret = SECRETS.contains(&key.as_str());
             let shown = match value {
                 Value::String(text) if secret && !text.trim().is_empty() => "(set)".to_owned(),
-                value => value.to_string(),
+                value => presentable(key, value).to_string(),
             };
             (key.as_str(), shown, origin)
+        })
+    }
+
+    /// Returns a message without the credentials of any value that it repeats.
+    pub(crate) fn redact(&self, message: &str) -> String {
+        let texts = self.values.values().flat_map(|(value, _)| texts(value));
+        texts.fold(message.to_owned(), |message, text| match shown(text) {
+            Cow::Owned(shown) => message.replace(text, &shown),
+            Cow::Borrowed(_) => message,
         })
     }
 
@@ -157,6 +179,47 @@ impl Layers {
     fn nearest(&self, key: &str) -> Option<String> {
         let scored = self.keys().map(|known| (strsim::damerau_levenshtein(known, key), known));
         scored.min().filter(|(distance, _)| *distance <= 4).map(|(_, known)| known.to_owned())
+    }
+}
+
+/// The texts of a value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Table(table) => table.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a value that is not a secret or a URL contains credentials: it would be shown, logged and
+/// become part of paths.
+fn hides(key: &str, value: &Value) -> bool {
+    let hides = |text: &str| match key {
+        "jira.domain" => text.contains(['@', '?', '#']),
+        _ => hides_something(text),
+    };
+    let may = SECRETS.contains(&key) || URLS.contains(&key);
+    !may && texts(value).into_iter().any(hides)
+}
+
+/// A value as it may be shown.
+fn presentable(key: &str, value: &Value) -> Value {
+    match value {
+        Value::String(text) if URLS.contains(&key) => {
+            Value::String(without_credentials(text).into_owned())
+        }
+        Value::String(text) => Value::String(shown(text).into_owned()),
+        Value::Array(items) => {
+            Value::Array(items.iter().map(|item| presentable(key, item)).collect())
+        }
+        Value::Table(table) => {
+            let members = table.iter();
+            let shown =
+                members.map(|(name, value)| (shown(name).into_owned(), presentable(key, value)));
+            Value::Table(shown.collect())
+        }
+        value => value.clone(),
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::url::UrlSetting;
+
 /// All settings, after every layer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -35,9 +37,9 @@ pub(crate) struct Jira {
     pub(crate) api_token: SecretString,
     pub(crate) api_token_expires: String,
     pub(crate) projects: Vec<String>,
-    pub(crate) base_url: String,
+    pub(crate) base_url: UrlSetting,
     pub(crate) gateway: bool,
-    pub(crate) gateway_url: String,
+    pub(crate) gateway_url: UrlSetting,
     pub(crate) cloud_id: String,
     pub(crate) connect_timeout_ms: u64,
     pub(crate) request_timeout_ms: u64,
@@ -88,14 +90,14 @@ pub(crate) struct Attachments {
     pub(crate) every_ms: u64,
     pub(crate) parallel: u32,
     pub(crate) max_bytes: u64,
-    pub(crate) media_hosts: Vec<String>,
+    pub(crate) media_hosts: Vec<UrlSetting>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Webhook {
     pub(crate) listen: SocketAddr,
-    pub(crate) public_url: String,
+    pub(crate) public_url: UrlSetting,
     pub(crate) secret: SecretString,
     pub(crate) previous_secret: SecretString,
     pub(crate) trusted_proxies: Vec<String>,

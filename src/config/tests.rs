@@ -111,3 +111,76 @@ fn columns_are_open() {
     assert_eq!(columns.get("crm_id").map(String::as_str), Some("customfield_1"));
     assert_eq!(columns.get("severity").map(String::as_str), Some("Severity (new)"));
 }
+
+/// Text that no output may contain.
+const MARKER: &str = "hunter2";
+
+/// Settings with which a start would go far, so that everything that checks a value is reached.
+const ENOUGH: [(&str, &str); 4] = [
+    ("JIRA_DOMAIN", "x.atlassian.net"),
+    ("JIRA_EMAIL", "me@example.com"),
+    ("JIRA_API_TOKEN", "a token"),
+    ("JIRA_WEBHOOK_SECRET", "a secret that is long enough for anybody"),
+];
+
+/// Ways of a setting to hold a secret in a URL.
+fn urls() -> [String; 9] {
+    [
+        format!("https://user:{MARKER}@example.com"),
+        format!("https://{MARKER}@example.com"),
+        format!("http://user:a/{MARKER}@example.com/x"),
+        format!("https:/user:{MARKER}@example.com"),
+        format!("https:\\\\user:{MARKER}@example.com"),
+        format!("user:{MARKER}@127.0.0.1:8080"),
+        format!("https://example.com?token={MARKER}"),
+        format!("https://example.com/#{MARKER}"),
+        format!("https://user:p?{MARKER}@example.com"),
+    ]
+}
+
+#[test]
+fn credentials_in_the_url_of_any_setting_are_in_no_listing_error_or_debug_output() {
+    let layers = load(&sources(&[])).unwrap().layers;
+    let keys: Vec<String> = layers.keys().map(str::to_owned).chain(["columns.x".into()]).collect();
+    assert!(keys.len() > 50, "{keys:?}");
+    let mut listed = 0;
+    for (key, url) in keys.iter().flat_map(|key| urls().map(|url| (key, url))) {
+        let mut given = sources(&ENOUGH);
+        given.flags.push((key.clone(), url.clone()));
+        let output = match load(&given) {
+            Ok(config) => {
+                listed += 1;
+                let lines =
+                    config.layers.listing().map(|(key, value, _)| format!("{key}={value}\n"));
+                // A wrong project or date is found later, and told like this.
+                let checked = crate::daemon::start::check(&config.settings);
+                let told = checked.map_err(|error| format!("{error:#} {error:?}"));
+                let urls = (&config.settings.jira.base_url, &config.settings.webhook.public_url);
+                format!("{} {urls:?} {told:?}", lines.collect::<String>())
+            }
+            Err(error) => format!("{error:#} {error:?}"),
+        };
+        assert!(!output.contains(MARKER), "{key} = {url}: {output}");
+    }
+    assert!(listed > 50, "only {listed} were accepted");
+}
+
+#[test]
+fn an_address_in_the_wrong_place_is_refused_by_its_key() {
+    for key in ["jira.domain", "storage.raw-dir", "webhook.listen", "log.level", "jira.projects"] {
+        let mut given = sources(&[]);
+        given.flags.push((key.into(), format!("https://user:{MARKER}@example.com")));
+        let told = refused(&given);
+        assert!(told.contains(key) && told.contains("password"), "{told}");
+    }
+}
+
+#[test]
+fn an_address_keeps_its_credentials_for_use() {
+    let url = format!("https://user:{MARKER}@proxy.example.com");
+    let config = load(&sources(&[("JIRALAKE_WEBHOOK_PUBLIC_URL", &url)])).unwrap();
+    assert_eq!(config.settings.webhook.public_url.expose(), url);
+    let mut listing = config.layers.listing();
+    let (_, shown, _) = listing.find(|(key, ..)| *key == "webhook.public-url").unwrap();
+    assert_eq!(shown, "\"https://…@proxy.example.com\"");
+}

@@ -16,6 +16,7 @@ use secrecy::ExposeSecret;
 use tracing::{error, warn};
 
 use crate::config::Settings;
+use crate::config::url::shown;
 use crate::exit::Usage;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -72,7 +73,7 @@ fn date(key: &str, text: &str) -> anyhow::Result<Option<Instant>> {
         .and_then(|text| Instant::parse(&format!("{text}T00:00:00Z")));
     instant.map(Some).ok_or_else(|| {
         let remedy = "write the day on which the token expires as YYYY-MM-DD, or nothing";
-        Usage(format!("{key}: `{text}` is not a date; {remedy}")).into()
+        Usage(format!("{key}: `{}` is not a date; {remedy}", shown(text))).into()
     })
 }
 

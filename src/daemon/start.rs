@@ -23,6 +23,7 @@ use webhook::{Limits as DoorLimits, NoSecret, Secrets};
 
 use crate::config::Settings;
 use crate::config::settings::LayoutStyle;
+use crate::config::url::{UrlSetting, shown};
 use crate::daemon::expiry;
 use crate::exit::Usage;
 
@@ -81,7 +82,8 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     }
     for project in &settings.jira.projects {
         let key = format!("{project}-1").parse::<IssueKey>();
-        key.map_err(|_| Usage(format!("jira.projects: `{project}` is not a project key")))?;
+        let wrong = || format!("jira.projects: `{}` is not a project key", shown(project));
+        key.map_err(|_| Usage(wrong()))?;
     }
     Ok(())
 }
@@ -142,13 +144,14 @@ pub(crate) fn trusted_proxies(settings: &Settings) -> anyhow::Result<TrustedProx
 }
 
 /// The address to paste into Jira: the public one, else the one where the door listens.
-pub(crate) fn webhook_url(settings: &Settings, listens: SocketAddr) -> String {
+pub(crate) fn webhook_url(settings: &Settings, listens: SocketAddr) -> UrlSetting {
     let webhook = &settings.webhook;
-    let base = match webhook.public_url.trim_end_matches('/') {
+    let base = match webhook.public_url.expose().trim_end_matches('/') {
         "" => format!("http://{listens}"),
         public => public.to_owned(),
     };
-    if base.ends_with("/webhooks/jira") { base } else { format!("{base}/webhooks/jira") }
+    let url = if base.ends_with("/webhooks/jira") { base } else { format!("{base}/webhooks/jira") };
+    url.into()
 }
 
 /// The client that reads everything and, if it is set, the one that reads SLA values.
@@ -184,9 +187,9 @@ fn required(key: &str, name: &str, value: &str) -> anyhow::Result<()> {
 
 fn site(settings: &Settings) -> anyhow::Result<BaseUrl> {
     let jira = &settings.jira;
-    let (key, text) = match jira.base_url.as_str() {
-        "" => ("jira.domain", &jira.domain),
-        _ => ("jira.base-url", &jira.base_url),
+    let (key, text) = match jira.base_url.expose() {
+        "" => ("jira.domain", jira.domain.as_str()),
+        url => ("jira.base-url", url),
     };
     BaseUrl::site(text).map_err(|error| Usage(format!("{key}: {error}")).into())
 }
@@ -194,7 +197,7 @@ fn site(settings: &Settings) -> anyhow::Result<BaseUrl> {
 fn gateway(settings: &Settings) -> anyhow::Result<BaseUrl> {
     let jira = &settings.jira;
     required("jira.cloud-id", "JIRA_CLOUD_ID", &jira.cloud_id)?;
-    BaseUrl::gateway(&jira.gateway_url, &jira.cloud_id)
+    BaseUrl::gateway(jira.gateway_url.expose(), &jira.cloud_id)
         .map_err(|error| Usage(format!("jira.gateway-url, jira.cloud-id: {error}")).into())
 }
 
@@ -211,7 +214,7 @@ fn client(
         body_bytes: usize::try_from(jira.body_bytes)?,
         ..ClientLimits::default()
     };
-    let hosts = settings.attachments.media_hosts.iter().map(String::as_str);
+    let hosts = settings.attachments.media_hosts.iter().map(UrlSetting::expose);
     let media = MediaHosts::new(hosts)
         .map_err(|error| Usage(format!("attachments.media-hosts: {error}")))?;
     let (email, token) = (email.to_owned(), token.clone());

@@ -54,3 +54,15 @@ mod service;
 mod real_data;
 #[cfg(test)]
 mod duckdb;
+#[cfg(test)]
+#[path = "faults/full_disk.rs"]
+mod full_disk;
+#[cfg(test)]
+#[path = "faults/output.rs"]
+mod output;
+#[cfg(test)]
+#[path = "faults/access.rs"]
+mod access;
+#[cfg(test)]
+#[path = "faults/descriptors.rs"]
+mod descriptors;

@@ -137,10 +137,16 @@ impl World {
     /// Starts `serve`. The first start registers its door with the simulator; later ones open it at
     /// the same address, so that Jira's retries find it.
     pub(crate) async fn start(&mut self) {
+        let serve = self.command(&["serve"]);
+        self.start_as(serve).await;
+    }
+
+    /// Starts `serve` by a command of the story's own.
+    pub(crate) async fn start_as(&mut self, mut serve: Command) {
         let log = self.dir.path().join("serve.log");
         let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        let mut child =
-            self.command(&["serve"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        serve.stderr(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+        let mut child = serve.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let address = loop {
@@ -162,6 +168,17 @@ impl World {
             self.registered = true;
         }
         self.serve = Some(Serve { child, address });
+    }
+
+    /// Starts a `serve` that cannot say that it listens; returns once it is ready.
+    pub(crate) async fn start_unheard(&mut self, mut serve: Command) {
+        let (child, address) = (serve.spawn().unwrap(), format!("127.0.0.1:{}", self.port));
+        let url = format!("http://{address}/readyz");
+        self.serve = Some(Serve { child, address });
+        let ready = async || {
+            self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
+        };
+        self.until("it is ready", ready).await;
     }
 
     /// The address of the running door.

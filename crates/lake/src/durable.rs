@@ -16,10 +16,11 @@ use jira::time::Instant;
 /// Leftovers younger than this may belong to a write in progress.
 pub const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
-/// Mode of every file: the owner and the group read and write it, and nobody else.
-pub const FILE_MODE: u32 = 0o660;
+/// Mode of every file, before the process's mask takes from it: others never have any right.
+pub(crate) const FILE_MODE: u32 = 0o660;
 
-/// Mode of every folder.
+/// Mode of every folder, before the process's mask takes from it.
+#[cfg(unix)]
 const FOLDER_MODE: u32 = 0o770;
 
 /// How much of the target's name a temporary name repeats: both have to fit into 255 bytes.
@@ -44,9 +45,7 @@ impl Temp {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, FILE_MODE);
         let file = options.open(&path)?;
-        let temp = Self { path, pending: true };
-        share(&file)?;
-        Ok((temp, file))
+        Ok((Self { path, pending: true }, file))
     }
 
     /// Where the bytes are now.
@@ -161,42 +160,27 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Gives a file that was just created [`FILE_MODE`], whatever the process's mask says.
+/// Takes from a file that an earlier version or another program created what [`FILE_MODE`] does not give.
 #[cfg(unix)]
-pub fn share(file: &File) -> io::Result<()> {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(FILE_MODE);
-    settled_by_the_mount(file.set_permissions(mode))
+pub(crate) fn tighten(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & !FILE_MODE == 0 {
+        return Ok(());
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode & FILE_MODE))
 }
 
-/// Some file systems have no modes of their own: there the mount's options decide.
-#[cfg(unix)]
-fn settled_by_the_mount(set: io::Result<()>) -> io::Result<()> {
-    use io::ErrorKind::{PermissionDenied, Unsupported};
-    set.or_else(|error| match error.kind() {
-        PermissionDenied | Unsupported => Ok(()),
-        _ => Err(error),
-    })
-}
-
-/// Gives a file that was just created [`FILE_MODE`]: other systems have no such modes.
 #[cfg(not(unix))]
-pub fn share(_: &File) -> io::Result<()> {
+pub(crate) fn tighten(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates one folder with [`FOLDER_MODE`], and what it inherits from the one above it (its group).
-#[cfg(unix)]
 fn create_one(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    fs::DirBuilder::new().mode(FOLDER_MODE).create(folder)?;
-    let inherited = fs::metadata(folder)?.permissions().mode() & 0o7000;
-    let mode = fs::Permissions::from_mode(inherited | FOLDER_MODE);
-    settled_by_the_mount(fs::set_permissions(folder, mode))
-}
-
-#[cfg(not(unix))]
-fn create_one(folder: &Path) -> io::Result<()> {
-    fs::create_dir(folder)
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, FOLDER_MODE);
+    builder.create(folder)
 }
 
 /// Creates a folder with its parents; every new name is durable before this returns.
@@ -296,9 +280,9 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode(&target), 0o660);
-            assert_eq!(mode(target.parent().unwrap()), 0o770);
-            assert_eq!(mode(&dir.path().join("deep")), 0o770);
+            assert_eq!(mode(&target) & !0o660, 0);
+            assert_eq!(mode(target.parent().unwrap()) & !0o770, 0);
+            assert_eq!(mode(&dir.path().join("deep")) & !0o770, 0);
         }
     }
 

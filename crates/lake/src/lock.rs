@@ -88,7 +88,7 @@ fn lock(place: &Path, path: &Path, text: &str) -> Result<File, Error> {
         }
         Err(TryLockError::Error(source)) => return Err(failed("lock")(source)),
     }
-    let written = durable::share(&file)
+    let written = durable::tighten(&file)
         .and_then(|()| file.set_len(0))
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(text.as_bytes()));
@@ -187,6 +187,18 @@ mod tests {
             drop(held);
             Lock::take_all(&second, "second", at()).unwrap();
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_others_may_write_is_closed_to_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(LOCK_FILE);
+        let file = File::create(&path).unwrap();
+        file.set_permissions(std::fs::Permissions::from_mode(0o646)).unwrap();
+        let _held = Lock::take(dir.path(), "x", at()).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     #[test]

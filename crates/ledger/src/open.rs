@@ -155,12 +155,8 @@ async fn create(path: PathBuf) -> Result<(), Error> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
         match options.open(&path) {
-            Ok(file) => {
-                // Whatever the process's mask says; the log beside it gets the same mode.
-                #[cfg(unix)]
-                file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o660))?;
-                file.sync_all()?;
-            }
+            // The log beside it gets the same mode.
+            Ok(file) => file.sync_all()?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
             Err(error) => return Err(error),
         }
