@@ -38,6 +38,8 @@ pub(crate) struct Opening {
     clock: Clock,
     jira: Client,
     service: Option<Client>,
+    /// The metrics of all parts, from the first listener on.
+    registry: Registry,
     stop: watch::Sender<bool>,
     front: Front,
 }
@@ -88,7 +90,8 @@ pub(crate) async fn begin(
         Err(Unopened::Failed(error)) => return Err(error),
     };
     let settings = settings.clone();
-    Ok(Opening { address, settings, debug, name, clock, jira, service, stop, front })
+    let registry = Registry::default();
+    Ok(Opening { address, settings, debug, name, clock, jira, service, registry, stop, front })
 }
 
 fn open_door(
@@ -108,8 +111,7 @@ impl Opening {
             Front::Ready { ledger, .. } => ledger.clone(),
             Front::Waiting { entrance, .. } => self.wait_for_ledger(entrance).await?,
         };
-        let Self { address, settings, clock, jira, stop, .. } = self;
-        let mut registry = Registry::default();
+        let Self { address, settings, clock, jira, mut registry, stop, .. } = self;
         let door = Door {
             ledger: ledger.clone(),
             secrets: start::secrets(&settings)?,
