@@ -3,14 +3,13 @@
 //! The defaults define which keys there are and of which kind; everything above must fit, or the
 //! start stops with the key, the value (never a secret's) and the remedy.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::url::{hides_something, shown, without_credentials};
+use super::url::{hides_something, redacted, shown, without_credentials};
 
 /// Keys whose values are never printed.
 pub(crate) const SECRETS: [&str; 4] =
@@ -143,11 +142,7 @@ impl Layers {
 
     /// Returns a message without the credentials of any value that it repeats.
     pub(crate) fn redact(&self, message: &str) -> String {
-        let texts = self.values.values().flat_map(|(value, _)| texts(value));
-        texts.fold(message.to_owned(), |message, text| match shown(text) {
-            Cow::Owned(shown) => message.replace(text, &shown),
-            Cow::Borrowed(_) => message,
-        })
+        redacted(message.to_owned(), self.values.values().flat_map(|(value, _)| texts(value)))
     }
 
     /// Where a key's value came from.

@@ -50,6 +50,10 @@ impl Serialize for UrlSetting {
 /// No parser decides where the host begins: parsers differ, and what none of them accepts is shown, too.
 pub(crate) fn without_credentials(url: &str) -> Cow<'_, str> {
     let (before, address) = match url.rsplit_once('@') {
+        // A password with a `?`, or a query with an `@`: the host may be on either side.
+        Some((before, _)) if before.contains(['?', '#']) => {
+            return Cow::Owned(format!("{}…", scheme(before)));
+        }
         Some((before, address)) => (format!("{}…@", scheme(before)), address),
         None => (String::new(), url),
     };
@@ -64,6 +68,14 @@ pub(crate) fn without_credentials(url: &str) -> Cow<'_, str> {
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     let has_password = text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
     if has_password || is_url(text) { without_credentials(text) } else { Cow::Borrowed(text) }
+}
+
+/// Returns a message in which those of the texts that it repeats have no credentials.
+pub(crate) fn redacted<'t>(message: String, texts: impl IntoIterator<Item = &'t str>) -> String {
+    texts.into_iter().fold(message, |message, text| match shown(text) {
+        Cow::Owned(shown) => message.replace(text, &shown),
+        Cow::Borrowed(_) => message,
+    })
 }
 
 /// Whether a text that is no URL setting holds a URL with something to hide.
@@ -120,7 +132,8 @@ mod tests {
         check("user:secret@jira.example.com", "…@jira.example.com");
         check("https://jira.example.com/x?token=secret", "https://jira.example.com/x?…");
         check("https://jira.example.com/#secret", "https://jira.example.com/?…");
-        check("https://u:p?secret@jira.example.com/", "https://…@jira.example.com/");
+        check("https://u:p?secret@jira.example.com/", "https://…");
+        check("https://jira.example.com/?mail=me@example.com&token=secret", "https://…");
     }
 
     proptest! {

@@ -23,7 +23,7 @@ use webhook::{Limits as DoorLimits, NoSecret, Secrets};
 
 use crate::config::Settings;
 use crate::config::settings::LayoutStyle;
-use crate::config::url::{UrlSetting, shown};
+use crate::config::url::{UrlSetting, redacted, shown};
 use crate::daemon::expiry;
 use crate::exit::Usage;
 
@@ -272,8 +272,10 @@ pub(crate) async fn existing_ledger(settings: &Settings) -> anyhow::Result<Ledge
 /// Which field feeds which column: from the settings, the catalogue beside the snapshots, defaults.
 pub(crate) fn field_map(settings: &Settings) -> anyhow::Result<FieldMap> {
     let catalogue = Raw::at(&settings.storage.raw_dir)?.read_catalogue()?;
-    FieldMap::new(&settings.columns, catalogue.as_ref())
-        .map_err(|error| Usage(format!("[columns]: {error}")).into())
+    FieldMap::new(&settings.columns, catalogue.as_ref()).map_err(|error| {
+        let named = settings.columns.values().map(String::as_str);
+        Usage(redacted(format!("[columns]: {error}"), named)).into()
+    })
 }
 
 /// The door's bounds.

@@ -121,6 +121,7 @@ async fn credentials_inside_urls_of_settings_are_in_no_output() {
     world.set("JIRALAKE_WEBHOOK_PUBLIC_URL", &public);
     world.set("HTTP_PROXY", &proxy);
     world.set("HTTPS_PROXY", &proxy);
+    world.set("JIRALAKE_JIRA_BASE_URL", "https://jira.example.com");
     world.set("JIRALAKE_LOG_LEVEL", "trace");
     // Jira cannot be reached through that proxy: every question fails, and is logged.
     world.start().await;
