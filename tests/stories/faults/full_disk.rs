@@ -196,8 +196,11 @@ async fn a_full_disk_under_the_lake_alone_holds_the_loop_and_no_delivery() {
     assert_eq!(deliver(&world).await.0, 200);
     // A start in this state waits as well: it is the lake that cannot be opened.
     world.stop().await;
+    std::fs::remove_file(world.parquet().join("views.sql")).unwrap();
+    disk.fill(0);
     world.start().await;
     assert_eq!(deliver(&world).await.0, 200);
+    world.until("the loop waits", async || world.log().contains("the loop waits")).await;
     disk.free();
     world.until("its row is visible", async || !world.rows_of("issues", &key).is_empty()).await;
     world.ends_well().await;
