@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use http::Listener;
 use jira::client::Client;
 use jira::time::Clock;
 use lake::Lock;
@@ -28,6 +29,9 @@ use super::{Daemon, Jobs, Rounds, expiry, start, traffic, until};
 use crate::config::Settings;
 use crate::report;
 
+/// The door's name in the metrics of listeners.
+const LISTENER: &str = "webhook";
+
 /// A daemon whose door listens, and that has yet to open its ledger.
 pub(crate) struct Opening {
     /// Where the door listens.
@@ -40,6 +44,7 @@ pub(crate) struct Opening {
     service: Option<Client>,
     /// The metrics of all parts, from the first listener on.
     registry: Registry,
+    http_metrics: http::Metrics,
     stop: watch::Sender<bool>,
     front: Front,
 }
@@ -47,7 +52,7 @@ pub(crate) struct Opening {
 /// What stands at the door's address.
 enum Front {
     /// The ledger is open; connections wait for the routes.
-    Ready { listener: TcpListener, ledger: Ledger },
+    Ready { socket: TcpListener, ledger: Ledger },
     /// The ledger is not open; everybody is asked to come again.
     Waiting { entrance: Entrance, door: JoinHandle<()> },
 }
@@ -67,41 +72,65 @@ pub(crate) async fn begin(
     name: &'static str,
 ) -> anyhow::Result<Opening> {
     start::check(settings)?;
+    for weak in start::weak_secrets(settings) {
+        warn!("{weak}");
+    }
     let clock = Clock::system();
     let (jira, service) = start::accounts(settings)?;
     let claimed = claim(settings, name, &clock).await;
     if let Err(Unopened::Failed(error)) = claimed {
         return Err(error);
     }
-    let listener = TcpListener::bind(settings.webhook.listen).await.with_context(|| {
+    let socket = http::bind(settings.webhook.listen).with_context(|| {
         format!("cannot listen on {} (webhook.listen, --listen)", settings.webhook.listen)
     })?;
-    let address = listener.local_addr()?;
+    let address = socket.local_addr()?;
     let (stop, stopped) = watch::channel(false);
+    let mut registry = Registry::default();
+    let http_metrics = http::Metrics::new(&mut registry);
     let front = match claimed {
-        Ok(ledger) => Front::Ready { listener, ledger },
+        Ok(ledger) => Front::Ready { socket, ledger },
         Err(Unopened::Short(shortage, error)) => {
             let cause = report::causes(error.as_ref());
             warn!("{shortage}: deliveries are answered 503 until there is some: {cause}");
             let entrance = Entrance::closed(shortage);
-            let door = open_door(settings, listener, entrance.router(), stopped)?;
+            let metrics = http_metrics.clone();
+            let door = open_door(settings, socket, entrance.router(), metrics, stopped)?;
             Front::Waiting { entrance, door }
         }
         Err(Unopened::Failed(error)) => return Err(error),
     };
-    let settings = settings.clone();
-    let registry = Registry::default();
-    Ok(Opening { address, settings, debug, name, clock, jira, service, registry, stop, front })
+    Ok(Opening {
+        address,
+        settings: settings.clone(),
+        debug,
+        name,
+        clock,
+        jira,
+        service,
+        registry,
+        http_metrics,
+        stop,
+        front,
+    })
 }
 
 fn open_door(
     settings: &Settings,
-    listener: TcpListener,
-    routes: Router,
+    socket: TcpListener,
+    router: Router,
+    metrics: http::Metrics,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let limits = start::door_limits(settings)?;
-    Ok(tokio::spawn(webhook::listen(listener, routes, limits, until(stop))))
+    let listener = Listener {
+        socket,
+        router,
+        limits: start::connection_limits(settings)?,
+        proxies: start::trusted_proxies(settings)?,
+        metrics,
+        name: LISTENER,
+    };
+    Ok(tokio::spawn(listener.run(until(stop))))
 }
 
 impl Opening {
@@ -111,7 +140,7 @@ impl Opening {
             Front::Ready { ledger, .. } => ledger.clone(),
             Front::Waiting { entrance, .. } => self.wait_for_ledger(entrance).await?,
         };
-        let Self { address, settings, clock, jira, mut registry, stop, .. } = self;
+        let Self { address, settings, clock, jira, mut registry, http_metrics, stop, .. } = self;
         let door = Door {
             ledger: ledger.clone(),
             secrets: start::secrets(&settings)?,
@@ -126,13 +155,13 @@ impl Opening {
         traffic::register(jira.pace(), &mut registry);
         let tokens = expiry::tokens(&settings)?;
         expiry::register(&tokens, &mut registry);
-        let routes = door
-            .router()
-            .merge(serve::health::router(ledger.clone()))
-            .merge(serve::metrics::router(registry, ledger.clone()));
+        let windows = serve::health::router(ledger.clone());
+        let windows = windows.merge(serve::metrics::router(registry, ledger.clone()));
+        let windows = http::in_places_of_their_own(windows, &http_metrics, LISTENER);
+        let routes = door.router().merge(windows);
         let door = match self.front {
-            Front::Ready { listener, .. } => {
-                open_door(&settings, listener, routes, stop.subscribe())?
+            Front::Ready { socket, .. } => {
+                open_door(&settings, socket, routes, http_metrics, stop.subscribe())?
             }
             Front::Waiting { entrance, door } => {
                 entrance.open(routes);
