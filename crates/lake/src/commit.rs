@@ -345,3 +345,6 @@ impl Turn {
         Self { places, files, replaced, vanished }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,3 +163,6 @@ impl Backfill {
         serde_json::to_string(&cursor).map_err(|_| Error::SearchBrokeOff)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,22 @@ async fn the_same_change_again_writes_nothing() {
 }
 
 #[tokio::test]
+async fn the_views_name_a_table_from_its_first_row_to_its_last() {
+    let world = World::new(Style::Flat).await;
+    let lake = world.open().await;
+    let silent = Issue { comments: 0, ..Issue::new(1, JANUARY) };
+    let has_comments = || {
+        let views = std::fs::read_to_string(world.path("parquet/views.sql")).unwrap();
+        assert!(views.contains("/issues/"), "{views}");
+        views.contains("/comments/")
+    };
+    for (comments, named) in [(0, false), (2, true), (3, true), (0, false)] {
+        put(&lake, &[Issue { comments, ..silent.clone() }]).await;
+        assert_eq!(has_comments(), named, "{comments} comments");
+    }
+}
+
+#[tokio::test]
 async fn of_several_changes_of_one_issue_the_last_counts() {
     let world = World::new(Style::Flat).await;
     let lake = world.open().await;

@@ -20,6 +20,8 @@ mod model;
 #[cfg(test)]
 mod open;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod record;
 #[cfg(test)]
 mod resolve;
