@@ -231,3 +231,6 @@ fn report_refusal(refusal: &Refusal, status: u16, took_ms: u64, left_out: u64) {
         | Refusal::Busy => warn!(status, took_ms, left_out, "delivery refused: {refusal}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

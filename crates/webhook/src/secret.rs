@@ -154,5 +154,16 @@ mod tests {
         for near in ["", "hunter2", &GOOD[1..], &long, &format!("{GOOD} "), &GOOD.to_uppercase()] {
             assert!(!secrets.contains(near.as_bytes()), "{near}");
         }
+        let twice = Secrets::new(vec![GOOD.into(), GOOD.into()]).unwrap();
+        assert!(twice.contains(GOOD.as_bytes()), "also one that is set twice");
+    }
+
+    #[test]
+    fn a_body_is_signed_with_the_first_secret_as_jira_signs_it() {
+        // The vector of Jira's documentation.
+        let secrets = vec!["It's a Secret to Everybody".into(), OTHER.into()];
+        let signed = Secrets::new(secrets).unwrap().sign(b"Hello World!");
+        let official = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9";
+        assert_eq!(signed.as_deref(), Some(official));
     }
 }
