@@ -166,7 +166,7 @@ struct Rounds {
 enum Jobs {
     /// As the settings say.
     Run,
-    /// None: somebody works through what is due.
+    /// None but a verification that is wished for: somebody works through what is due.
     Rest,
 }
 
@@ -253,7 +253,7 @@ impl Rounds {
         let jobs = async {
             match self.jobs {
                 Jobs::Run => Box::pin(self.run_jobs(&lake, sla, ended.clone())).await,
-                Jobs::Rest => std::future::pending().await,
+                Jobs::Rest => Box::pin(self.verify_on_wish(&lake, ended.clone())).await,
             }
         };
         let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);

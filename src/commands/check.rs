@@ -1,5 +1,6 @@
 //! `jiralake check`: does the copy say what Jira says? Three answers: equal (0), differs (4), could
-//! not check (5). Changes nothing; `--fix` only asks the loop to look again.
+//! not check (5). Changes nothing, unless `--fix` says so: then the loop fetches the issues that
+//! differ, and damaged table files are rebuilt, here or by the `serve` that has the lake.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,18 @@ use jira::time::Clock;
 use lake::{Mapping, Raw, Tables};
 use ledger::Checked;
 use reconcile::check::{Check as Comparison, MaxAge, Report, Sample, Scope};
+use reconcile::verify::{self, VerifyCounts};
 use transform::Site;
 
+use super::pass;
 use crate::cli::Common;
 use crate::config::Settings;
-use crate::daemon::start;
+use crate::daemon::{Alone, start};
 use crate::exit::Done;
 use crate::{report, telemetry};
+
+/// As which this program has the lake.
+const NAME: &str = "jiralake check";
 
 /// Compare Jira, the raw snapshots and the tables.
 #[derive(Debug, Args)]
@@ -30,7 +36,8 @@ pub(crate) struct Check {
     /// Choose the sample of an earlier check again
     #[arg(long, value_name = "SEED")]
     seed: Option<u32>,
-    /// Have the issues that differ looked at again, at most check.most-fixes of them
+    /// Have the issues that differ looked at again, at most check.most-fixes of them, and rebuild
+    /// damaged table files
     #[arg(long)]
     fix: bool,
     /// With --fix: all of them
@@ -58,8 +65,12 @@ impl Check {
             }
         };
         let (differences, not_seen) = (found.differences.len(), found.not_seen.len());
-        let noted =
-            Checked { at: found.at, differences: differences as u64, not_seen: not_seen as u64 };
+        let damaged = found.damaged_files.len();
+        let noted = Checked {
+            at: found.at,
+            differences: (differences + damaged) as u64,
+            not_seen: not_seen as u64,
+        };
         comparison.ledger.note_check(noted).await?;
         if as_json {
             report::data(serde_json::to_string(&found)?)?;
@@ -69,8 +80,11 @@ impl Check {
         if self.fix {
             self.mark(&comparison, &found, settings.check.most_fixes).await?;
         }
+        if self.fix && damaged > 0 {
+            rebuild(settings, &comparison).await?;
+        }
         comparison.ledger.close().await;
-        Ok(match (differences, not_seen) {
+        Ok(match (differences + damaged, not_seen) {
             (0, 0) => Done::All,
             (0, _) => Done::Unchecked,
             (_, _) => Done::Differs,
@@ -93,6 +107,32 @@ impl Check {
     }
 }
 
+/// Rebuilds damaged table files: here, if the lake is free, else by the program that has it.
+async fn rebuild(settings: &Settings, check: &Comparison) -> anyhow::Result<()> {
+    let counts: VerifyCounts = match pass::holder(settings, NAME)? {
+        Some(holder) => {
+            report::talk(format_args!("{holder} has the lake and rebuilds the damaged files"));
+            serde_json::from_value(pass::ask(&check.ledger, verify::JOB).await?)?
+        }
+        None => {
+            let mut alone = Alone::start(settings, NAME).await?;
+            let ledger = alone.ledger.clone();
+            let asked = tokio::select! {
+                counts = pass::ask(&ledger, verify::JOB) => counts?,
+                broken = alone.broken() => return Err(broken),
+            };
+            alone.stop().await?;
+            serde_json::from_value(asked)?
+        }
+    };
+    let VerifyCounts { damaged, repaired, fetched, .. } = counts;
+    report::talk(format_args!(
+        "{damaged} table files were damaged, {repaired} are repaired; {fetched} issues were \
+         fetched for it"
+    ));
+    Ok(())
+}
+
 async fn comparison(settings: &Settings) -> anyhow::Result<Comparison> {
     let (jira, _) = start::accounts(settings)?;
     let fields = Arc::new(start::field_map(settings)?);
@@ -102,6 +142,7 @@ async fn comparison(settings: &Settings) -> anyhow::Result<Comparison> {
         ledger: start::existing_ledger(settings).await?,
         raw: Raw::at(&settings.storage.raw_dir)?,
         tables: Tables::at(&layout, Arc::clone(&fields)),
+        layout,
         mapping: Mapping { site: Site { domain: settings.jira.domain.clone() }, fields },
         clock: Clock::system(),
         projects: settings.jira.projects.clone(),
@@ -147,13 +188,18 @@ fn tell(found: &Report) -> anyhow::Result<()> {
         let (name, reason) = (report::escaped(&one.name), report::escaped(&one.reason));
         report::data(format_args!("{name:<16} {:<12} {reason}", "not seen"))?;
     }
+    for one in &found.damaged_files {
+        let path = report::escaped(&one.path);
+        report::data(format_args!("{path} {}; do: `jiralake check --fix`", one.what))?;
+    }
     for one in &found.in_work {
         report::talk(format_args!("{}: in work: {}", one.key, one.what.join("; ")));
     }
     report::talk(format_args!(
-        "{} differ, {} could not be compared, {} in work; the content of {} issues was compared \
-         (--seed {})",
+        "{} differ, {} table files are damaged, {} could not be compared, {} in work; the content \
+         of {} issues was compared (--seed {})",
         found.differences.len(),
+        found.damaged_files.len(),
         found.not_seen.len(),
         found.in_work.len(),
         found.sampled,

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) sla: Sla,
     pub(crate) sweep: Sweep,
     pub(crate) census: Census,
+    pub(crate) verify: Verify,
     pub(crate) dimensions: Dimensions,
     pub(crate) check: Check,
     pub(crate) attachments: Attachments,
@@ -67,6 +68,12 @@ pub(crate) struct Sweep {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Census {
+    pub(crate) every_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Verify {
     pub(crate) every_ms: u64,
 }
 

@@ -13,6 +13,7 @@ use reconcile::census::Census;
 use reconcile::jobs::{First, Job, Surroundings};
 use reconcile::sla::SlaPoll;
 use reconcile::sweep::Sweep;
+use reconcile::verify::{self, Verification};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -54,6 +55,9 @@ impl Rounds {
         let accounts = (&self.jira, self.service.as_ref());
         let dimensions = start::dimensions(&self.settings, accounts, lake, &self.ledger);
         let bytes = self.job("attachments", settings.attachments.every_ms, First::AtOnce);
+        // At once: nobody knows what happened to the files since the last run.
+        let files = self.job(verify::JOB, settings.verify.every_ms, First::AtOnce);
+        let verification = self.verification(lake);
         let around = Surroundings {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
@@ -71,13 +75,38 @@ impl Rounds {
                 counts(poll.pass(Clocks::Running, Run::Real).await)
             }),
             bytes.run(around.clone(), stopped(), || async { counts(downloads.pass().await) }),
+            files.run(around.clone(), stopped(), || async { counts(verification.pass().await) }),
         );
+        std::future::pending().await
+    }
+
+    /// The verification alone, when somebody wishes for it; never ends.
+    pub(super) async fn verify_on_wish(&self, lake: &Lake, stop: watch::Receiver<bool>) {
+        let verification = self.verification(lake);
+        let around = Surroundings {
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            metrics: self.job_metrics.clone(),
+        };
+        let files = self.job(verify::JOB, 0, First::AtOnce);
+        files.run(around, stop, || async { counts(verification.pass().await) }).await;
         std::future::pending().await
     }
 
     fn job(&self, name: &'static str, every_ms: u64, first: First) -> Job {
         let back_off = self.limits.back_off;
         Job { name, every: Duration::from_millis(every_ms), first, back_off }
+    }
+
+    fn verification(&self, lake: &Lake) -> Verification {
+        Verification {
+            ledger: self.ledger.clone(),
+            lake: lake.clone(),
+            clock: self.clock.clone(),
+            metrics: self.job_metrics.verify.clone(),
+            every: Duration::from_millis(self.settings.verify.every_ms),
+            back_off: self.limits.back_off,
+        }
     }
 
     fn sweep(&self) -> Sweep {

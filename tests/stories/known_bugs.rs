@@ -41,7 +41,7 @@ const KNOWN: &[(u8, &str, &[&str])] = &[
         "a repair is bounded and changes nothing when it cannot be done",
         &[
             "a_fix_is_bounded_unless_a_person_says_yes",
-            "a_repair_that_lacks_a_snapshot_fails_with_its_name_and_changes_nothing",
+            "a_commit_that_is_blocked_names_every_issue_and_succeeds_once_they_are_fetched",
         ],
     ),
     (

@@ -66,3 +66,6 @@ mod access;
 #[cfg(test)]
 #[path = "faults/descriptors.rs"]
 mod descriptors;
+#[cfg(test)]
+#[path = "faults/damage.rs"]
+mod damage;

@@ -125,6 +125,7 @@ impl World {
             .env("JIRALAKE_SWEEP_EVERY_MS", "0")
             .env("JIRALAKE_SWEEP_LONG_EVERY_MS", "0")
             .env("JIRALAKE_CENSUS_EVERY_MS", "0")
+            .env("JIRALAKE_VERIFY_EVERY_MS", "0")
             .env("JIRALAKE_SLA_POLL_EVERY_MS", "0")
             .env("JIRALAKE_DIMENSIONS_EVERY_MS", "0")
             .env("JIRALAKE_ATTACHMENTS_EVERY_MS", "0")

@@ -7,15 +7,17 @@
 //! - All rows of an issue are in the month of the issue and in no other: an issue whose month
 //!   changed leaves the old one in the same commit.
 //! - What a commit reads or copies of a file is proved; a file that is not what was recorded is made
-//!   from the raw snapshots, or the commit fails and names the snapshot that stands in the way.
+//!   from the raw snapshots and what is intact of it, or the commit fails and names every issue
+//!   whose snapshot is in the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use jira::id::IssueId;
 use jira::time::{Instant, Month};
-use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord};
+use ledger::{CatalogFile, Commit, CommitId, Finished, IssueRecord, Loss};
 use transform::{Json, Snapshot, Table, View};
 
 use crate::attachments::listed;
@@ -53,6 +55,8 @@ pub struct Committed {
     pub encoded_bytes: u64,
     /// Bytes of the copied ones.
     pub copied_bytes: u64,
+    /// Tables of a month that were rebuilt because a file was damaged.
+    pub rebuilt: u64,
     /// Values of an unexpected type that were met.
     pub odd_values: u64,
     /// How long it took, the visible names included.
@@ -68,6 +72,10 @@ pub(crate) struct Prepared {
     pub(crate) emptied: Vec<(Table, Month)>,
     /// Months whose rows were made of the raw snapshots, of issues that did not change too.
     pub(crate) remade: BTreeSet<Month>,
+    /// Tables of these months that were rebuilt because a file was damaged.
+    pub(crate) rebuilt: u64,
+    /// Issues whose rows were carried over, because no readable snapshot of them is left.
+    pub(crate) lost: Vec<(IssueId, Loss)>,
     pub(crate) effort: Effort,
 }
 
@@ -95,6 +103,7 @@ impl Lake {
         let current = self.current(&mut writing, &batch).await?;
         let (prepared, records) = self.prepare(batch, commit, current.clone()).await?;
         let (files, rows, bytes) = totals(&prepared.files);
+        let rebuilt = prepared.rebuilt;
         let Effort { encoded: row_groups, encoded_bytes, copied_bytes } = prepared.effort;
         self.seal(&mut writing, commit, (prepared, records, finished), &current).await?;
         let odd_values = self.inner.odd_values.swap(0, Ordering::Relaxed);
@@ -108,6 +117,7 @@ impl Lake {
             row_groups,
             encoded_bytes,
             copied_bytes,
+            rebuilt,
             odd_values,
             took,
         })
@@ -130,11 +140,20 @@ impl Lake {
         writing: &mut Writing,
         batch: &Batch,
     ) -> Result<Vec<CatalogFile>, Error> {
+        self.files_of(writing, &batch.months()).await
+    }
+
+    /// The files of some months.
+    pub(crate) async fn files_of(
+        &self,
+        writing: &mut Writing,
+        months: &BTreeSet<Month>,
+    ) -> Result<Vec<CatalogFile>, Error> {
         let shelf = match writing.shelf.take() {
             Some(shelf) => shelf,
             None => Shelf::of(self.catalog().await?),
         };
-        Ok(writing.shelf.insert(shelf).of_months(&batch.months()))
+        Ok(writing.shelf.insert(shelf).of_months(months))
     }
 
     async fn batch(&self, changes: Vec<Arc<Snapshot>>) -> Result<Batch, Error> {
@@ -199,7 +218,7 @@ impl Lake {
             remade: prepared.remade.iter().cloned().collect(),
             issues,
             finished,
-            lost: Vec::new(),
+            lost: prepared.lost.clone(),
         };
         let shelf = writing.shelf.take();
         // From here on the names are behind until they are known not to be, even if the caller
@@ -225,7 +244,7 @@ impl Lake {
         Ok(())
     }
 
-    async fn catch_up(&self, writing: &mut Writing) -> Result<(), Error> {
+    pub(crate) async fn catch_up(&self, writing: &mut Writing) -> Result<(), Error> {
         let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
         blocking(move || inner.show(&catalog)).await?;
         writing.behind = false;
@@ -239,6 +258,8 @@ impl Prepared {
         self.kept.extend(other.kept);
         self.emptied.extend(other.emptied);
         self.remade.extend(other.remade);
+        self.rebuilt += other.rebuilt;
+        self.lost.extend(other.lost);
         self.effort.add(other.effort);
     }
 }
@@ -263,7 +284,7 @@ impl Inner {
                 }
                 Ok(((table, month), Staged::Unfit(job, why))) => {
                     let (table, why) = (table.name(), crate::raw::chain(&why));
-                    tracing::warn!(table, %month, why, "the file of {table} for {month} is unfit, making it from the raw snapshots");
+                    tracing::warn!(table, %month, why, "a file of {table} for {month} is damaged, rebuilding it: it {why}");
                     unfit.push(job);
                 }
                 Err(error) => failed = Some(error),

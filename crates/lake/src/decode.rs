@@ -4,8 +4,7 @@
 //! anything less is [`Unfit`] and never an empty or partial answer. Columns that the file does not
 //! have are null, columns that the schema does not have are dropped.
 
-use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use parquet::errors::ParquetError;
 
 use crate::footer::Footer;
 use crate::sealed::{Covers, MAGIC, Recorded};
+use crate::verify::regular;
 
 /// Rows per batch; a batch is decoded as one piece.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -32,6 +32,9 @@ pub(crate) enum Unfit {
     /// There, but not readable.
     #[error("cannot be read")]
     Disk(#[source] io::Error),
+    /// There, but a folder, a link or a pipe.
+    #[error("is not a regular file")]
+    NotRegular,
     /// Its bytes are not those that were written.
     #[error("does not have the recorded size or checksum")]
     Changed,
@@ -53,17 +56,22 @@ pub(crate) enum Unfit {
     },
 }
 
+impl Unfit {
+    /// From an error while a file was opened or read.
+    pub(crate) fn unread(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Disk(error) }
+    }
+}
+
 /// Reads a file whole, in `schema`.
 pub(crate) fn decode(
     path: &Path,
     recorded: Option<Recorded<'_>>,
     schema: &SchemaRef,
 ) -> Result<Vec<RecordBatch>, Unfit> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => Bytes::from(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unfit::Missing),
-        Err(error) => return Err(Unfit::Disk(error)),
-    };
+    let mut bytes = Vec::new();
+    regular::open(path)?.read_to_end(&mut bytes).map_err(Unfit::Disk)?;
+    let bytes = Bytes::from(bytes);
     let footer = prove(&bytes, recorded)?;
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.reader);
     fits(reader.schema(), schema)?;
@@ -208,7 +216,7 @@ mod tests {
     fn every_cut_and_every_flipped_byte_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let staged = file(dir.path());
-        let whole = fs::read(staged.temp.path()).unwrap();
+        let whole = std::fs::read(staged.temp.path()).unwrap();
         let wanted = schema(vec![Field::new("issue_id", DataType::Utf8, false)]);
         let recorded = Recorded { bytes: staged.bytes, sha256: &staged.sha256 };
         let path = dir.path().join("damaged.parquet");

@@ -5,20 +5,26 @@
 //! list that lost more than half of its entries replaces nothing unless a person allows it,
 //! because a permission that is gone looks the same. An unreadable file holds nothing up.
 
-use std::fs::{self, File};
+use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::Schema;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 use transform::{Dimension, Entries, FieldMap};
 
+use crate::decode::{Unfit, decode};
 use crate::encode::{about, encode};
 use crate::error::{Error, disk};
 use crate::layout::Visible;
 use crate::open::{Inner, Lake, blocking};
 use crate::raw::{Raw, chain};
 use crate::steps::Step;
+use crate::verify::{FileFinding, FileState, regular};
 use crate::views;
 
 /// What becomes of a list that is less than half of what it was.
@@ -103,6 +109,50 @@ pub(crate) fn make_all(
     Ok(unreadable)
 }
 
+/// Returns the dimensions that are not what their entries give. Writes nothing.
+pub(crate) fn verify(
+    raw: &Raw,
+    visible: &Visible,
+    fields: &FieldMap,
+) -> Result<Vec<(Dimension, FileFinding)>, Error> {
+    let mut found = Vec::new();
+    for dimension in Dimension::ALL.iter().copied() {
+        let path = visible.dimension(dimension);
+        let entries = match raw.read_dimension(dimension) {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(
+                    list = dimension.name(),
+                    "the entries of a list cannot be read: {}",
+                    chain(&error)
+                );
+                None
+            }
+        };
+        let state = match entries {
+            Some(entries) => state(&path, &rows(dimension, &entries, fields)?.batch),
+            // Without entries a file that is there can only be read.
+            None => match decode(&path, None, &Arc::new(Schema::empty())) {
+                Ok(_) | Err(Unfit::Missing) => None,
+                Err(unfit) => Some(FileState::of(&unfit)),
+            },
+        };
+        found.extend(state.map(|state| (dimension, FileFinding { path, state })));
+    }
+    Ok(found)
+}
+
+/// How a dimension's file differs from its rows.
+fn state(path: &Path, wanted: &RecordBatch) -> Option<FileState> {
+    let schema = wanted.schema();
+    let found = match decode(path, None, &schema) {
+        Ok(found) => concat_batches(&schema, &found),
+        Err(unfit) => return Some(FileState::of(&unfit)),
+    };
+    let is_same = found.is_ok_and(|found| found.columns() == wanted.columns());
+    (!is_same).then_some(FileState::Damaged)
+}
+
 fn rows(dimension: Dimension, entries: &[Value], fields: &FieldMap) -> Result<Entries, Error> {
     let failed = |source| Error::Rows { table: dimension.name(), source };
     dimension.rows(entries, fields).map_err(failed)
@@ -115,8 +165,12 @@ fn put(dimension: Dimension, made: &Entries, visible: &Visible) -> Result<(), Er
     let schema = made.batch.schema();
     let about = about(dimension.name(), dimension.description(), &schema);
     let staged = encode([Ok(made.batch.clone())], &schema, about, &path).map_err(failed)?;
-    // Whatever stands there and cannot be read is replaced.
-    let there = fs::read(&path).unwrap_or_default();
+    // A file that cannot be read is replaced, as is what is no file.
+    let mut there = Vec::new();
+    if regular::open(&path).is_ok_and(|mut file| file.read_to_end(&mut there).is_err()) {
+        there.clear();
+    }
+    regular::make_way(&path).map_err(disk("write", &path))?;
     let made = fs::read(staged.temp.path()).map_err(disk("read", staged.temp.path()))?;
     if made == there {
         return Ok(());
@@ -126,6 +180,6 @@ fn put(dimension: Dimension, made: &Entries, visible: &Visible) -> Result<(), Er
 
 /// How many rows a file has; `None` when there is no readable one.
 fn count(path: &Path) -> Option<u64> {
-    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+    let reader = SerializedFileReader::new(regular::open(path).ok()?).ok()?;
     u64::try_from(reader.metadata().file_metadata().num_rows()).ok()
 }

@@ -4,6 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
+use jira::id::IssueId;
+use jira::time::Month;
+use ledger::Loss;
 use parquet::errors::ParquetError;
 
 /// A failure of the lake. The message names the thing, the cause is the source.
@@ -43,6 +46,20 @@ pub enum Error {
         file: String,
         /// Why not.
         reason: String,
+    },
+    /// A damaged table file has to be rebuilt, and the rows of some issues are neither in a readable
+    /// snapshot nor in what is intact of the file. Nothing was changed; once these issues are
+    /// fetched, the rebuild succeeds.
+    #[error(
+        "the tables of {} cannot be rebuilt: no readable snapshot of {}",
+        listed(months),
+        counted(issues)
+    )]
+    Blocked {
+        /// The months of the tables.
+        months: Vec<Month>,
+        /// The issues, with what is lost of them; bounded.
+        issues: Vec<(IssueId, Loss)>,
     },
     /// Rows could not be turned into a Parquet file.
     #[error("cannot encode {what}")]
@@ -110,4 +127,15 @@ pub(crate) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -
 /// Names the question in a ledger error.
 pub(crate) fn asked(doing: &'static str) -> impl FnOnce(ledger::Error) -> Error {
     move |source| Error::Ledger { doing, source }
+}
+
+fn listed(months: &[Month]) -> String {
+    months.iter().map(Month::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// How many issues, and the first of them.
+fn counted(issues: &[(IssueId, Loss)]) -> String {
+    let first = issues.iter().take(3).map(|(id, loss)| format!("{id} {loss}"));
+    let first = first.collect::<Vec<_>>().join(", ");
+    format!("{} issues ({first}{})", issues.len(), if issues.len() > 3 { ", …" } else { "" })
 }

@@ -10,6 +10,7 @@ use jira::time::Month;
 use transform::{Dimension, Table};
 
 use crate::durable;
+use crate::verify::regular;
 
 /// The folders of a lake, and its ledger.
 #[derive(Debug, Clone)]
@@ -136,7 +137,7 @@ impl Visible {
 
     /// Removes one visible file, and its hive folder when that is empty then.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
-        durable::remove_if_there(path)?;
+        regular::remove(path)?;
         let Some(folder) = path.parent() else { return Ok(()) };
         let is_hive = folder
             .file_name()

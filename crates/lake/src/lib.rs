@@ -74,7 +74,7 @@ pub use read_back::{Row, RowsByIssue, Select, Tables};
 pub use rebuild::{Phase, Progress, Rebuilt};
 pub use survey::{RawIssue, RawIssues};
 pub use tree::{Output, Tree};
-pub use verify::{Difference, What};
+pub use verify::{FileFinding, FileState, VerifyEvent, VerifyReport, VerifyTempo};
 pub use views::VIEWS_FILE;
 
 #[cfg(test)]

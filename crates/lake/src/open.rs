@@ -29,7 +29,7 @@ use crate::retired::Retired;
 use crate::shelf::Shelf;
 use crate::stage::Store;
 use crate::steps::Steps;
-use crate::verify::{self, Difference};
+use crate::verify::{self, FileFinding, regular};
 use crate::views;
 use crate::whole::Made;
 
@@ -142,6 +142,12 @@ impl Lake {
         blocking(move || inner.raw.read(&key)).await
     }
 
+    /// Keeps the unreadable snapshot file of an issue under a hidden name, so that its name is free.
+    pub async fn set_raw_aside(&self, key: &IssueKey) -> Result<(), Error> {
+        let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        blocking(move || inner.raw.set_aside(&key)).await
+    }
+
     /// Makes a snapshot a tombstone; answers whether there was one.
     pub async fn mark_deleted(&self, key: &IssueKey, deletion: &Deletion) -> Result<bool, Error> {
         let (inner, key, deletion) = (Arc::clone(&self.inner), key.clone(), *deletion);
@@ -149,7 +155,7 @@ impl Lake {
     }
 
     /// Compares the catalog with the files.
-    pub async fn verify(&self) -> Result<Vec<Difference>, Error> {
+    pub async fn verify(&self) -> Result<Vec<FileFinding>, Error> {
         let _writing = self.inner.writing.lock().await;
         let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
         blocking(move || verify::compare(&inner.visible, &inner.store.folder, &catalog)).await
@@ -251,7 +257,7 @@ fn sweep_store(
         let path = entry.path();
         let is_table = path.extension().is_some_and(|extension| extension == "parquet");
         if is_table && !named.contains(&path) && durable::age(&path, now)? > durable::LEFTOVER_AGE {
-            swept += u64::from(durable::remove_if_there(&path)?);
+            swept += u64::from(regular::remove(&path)?);
         }
     }
     Ok(swept)

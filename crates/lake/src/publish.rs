@@ -19,6 +19,7 @@ use crate::error::{Error, disk};
 use crate::layout::Visible;
 use crate::stage::recorded;
 use crate::steps::{Step, Steps};
+use crate::verify::regular;
 
 /// All tables, children first, `issues` last.
 pub(crate) fn in_order() -> impl Iterator<Item = Table> {
@@ -44,7 +45,8 @@ pub(crate) fn publish(
             .map(|file| (file, visible.part(table, &file.month, file.part)))
             .partition::<Vec<_>, _>(|(_, name)| name.exists());
         for (file, name) in new.into_iter().chain(there) {
-            durable::link(&store.join(&file.path), &name)
+            regular::make_way(&name)
+                .and_then(|()| durable::link(&store.join(&file.path), &name))
                 .map_err(disk("show the table as", &name))?;
         }
         for file in gone.iter().filter(|file| file.table == table.name()) {
@@ -107,12 +109,12 @@ fn shows(name: &Path, source: &Path, file: &CatalogFile) -> io::Result<bool> {
 }
 
 #[cfg(unix)]
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(crate) fn same_file(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 #[cfg(not(unix))]
-fn same_file(_: &Metadata, _: &Metadata) -> bool {
+pub(crate) fn same_file(_: &Metadata, _: &Metadata) -> bool {
     false
 }

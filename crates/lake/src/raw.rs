@@ -134,6 +134,11 @@ impl Raw {
         Ok(files)
     }
 
+    /// Fails when the folder of the snapshots is not there: then nothing is known of any of them.
+    pub(crate) fn require(&self) -> Result<(), Error> {
+        fs::metadata(&self.issues).map(drop).map_err(disk("list", &self.issues))
+    }
+
     /// The bytes of one snapshot file; `None` when it is not there.
     pub(crate) fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
         let mut bytes = Vec::new();
@@ -190,6 +195,13 @@ impl Raw {
             Some(previous) => self.forget(previous, key, json),
             None => Ok(()),
         }
+    }
+
+    /// Gives the file of a snapshot a hidden name. One such file is kept for each key.
+    pub(crate) fn set_aside(&self, key: &IssueKey) -> Result<(), Error> {
+        let file = file_name(key);
+        let (from, to) = (self.issues.join(&file), self.issues.join(format!(".{file}.unreadable")));
+        durable::rename(&from, &to).map_err(disk("set aside the raw snapshot", &from))
     }
 
     /// Makes a snapshot a tombstone. Answers whether there was one. Everything else in the file

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jira::time::Instant;
 
-use crate::durable;
+use crate::verify::regular;
 
 /// How long a replaced file stays: longer than any query may take.
 pub(crate) const READER_GRACE: Duration = Duration::from_secs(300);
@@ -26,7 +26,7 @@ impl Retired {
         while let Some((since, path)) = self.0.front()
             && now.since(*since) > READER_GRACE
         {
-            if let Err(error) = durable::remove_if_there(path) {
+            if let Err(error) = regular::remove(path) {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a replaced file, leaving it to the sweep");
             }
             self.0.pop_front();

@@ -5,7 +5,7 @@
 //! was recorded is [`Unfit`].
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use crate::divide::Span;
 use crate::footer::{Footer, Group};
 use crate::sealed::{Covers, Recorded};
 use crate::splice::{ISSUE_ID, Sorted};
+use crate::verify::regular;
 
 /// A file, opened.
 pub(crate) struct Source {
@@ -45,8 +46,8 @@ impl Source {
         recorded: Recorded<'_>,
         known: Option<Arc<Footer>>,
     ) -> Result<Self, Unfit> {
-        let mut file = File::open(path).map_err(unread)?;
-        let length = file.metadata().map_err(unread)?.len();
+        let mut file = regular::open(path)?;
+        let length = file.metadata().map_err(Unfit::unread)?.len();
         if !recorded.has_length(length) {
             return Err(Unfit::Changed);
         }
@@ -74,6 +75,13 @@ impl Source {
         };
         let groups = footer.groups.clone().ok_or(Unfit::Changed)?;
         Ok(Self { file, footer, groups })
+    }
+
+    /// Opens a file of which only row groups are read, each verified on its own. Its end may be
+    /// damaged or cut off: the footer was proven before.
+    pub(crate) fn of_any_length(path: &Path, footer: Arc<Footer>) -> Result<Self, Unfit> {
+        let groups = footer.groups.clone().ok_or(Unfit::Changed)?;
+        Ok(Self { file: regular::open(path)?, footer, groups })
     }
 
     /// Whether its columns are those of a schema: only then can they be copied.
@@ -162,13 +170,9 @@ fn described(file: &Bytes) -> Result<Footer, Unfit> {
 
 fn read(file: &mut File, start: u64, length: u64) -> Result<Bytes, Unfit> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| Unfit::Changed)?);
-    file.seek(SeekFrom::Start(start)).map_err(unread)?;
-    file.take(length).read_to_end(&mut bytes).map_err(unread)?;
+    file.seek(SeekFrom::Start(start)).map_err(Unfit::unread)?;
+    file.take(length).read_to_end(&mut bytes).map_err(Unfit::unread)?;
     if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(Unfit::Changed) }
-}
-
-fn unread(error: io::Error) -> Unfit {
-    if error.kind() == io::ErrorKind::NotFound { Unfit::Missing } else { Unfit::Disk(error) }
 }
 
 impl Length for Placed {

@@ -9,5 +9,6 @@ mod parts;
 mod rebuilds;
 mod snapshots;
 mod splicing;
+mod damage;
 mod trees;
 mod world;

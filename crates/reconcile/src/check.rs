@@ -1,5 +1,6 @@
 //! The check: does the copy say what Jira says? Jira, the raw snapshots and the tables are compared,
-//! keys, times of change and, for a sample, the whole content.
+//! keys, times of change and, for a sample, the whole content of all tables. Every file of the
+//! catalog is verified.
 //!
 //! Promises: three answers, and "could not look" is never taken for "differs", nor for "equal". A
 //! difference was seen twice, each time in fresh readings: in Jira by id, which is as new as the last
@@ -9,6 +10,7 @@
 mod compare;
 mod content;
 mod examine;
+mod files;
 mod here;
 mod report;
 mod scope;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use jira::client::Client;
 use jira::id::{IssueId, Subject};
 use jira::time::{Clock, Instant};
-use lake::{Mapping, Raw, Tables};
+use lake::{Layout, Mapping, Raw, Tables};
 use ledger::{Ledger, Source};
 
 use crate::Error;
@@ -28,6 +30,7 @@ use compare::Verdict;
 use examine::{Depth, Examined};
 use scope::{Shown, Sight};
 
+pub use files::DamagedFile;
 pub use report::{Difference, InWork, Kind, MonthCounts, Report, Unseen};
 pub use scope::{MaxAge, Sample, Scope};
 
@@ -43,6 +46,8 @@ pub struct Check {
     pub ledger: Ledger,
     /// The snapshots.
     pub raw: Raw,
+    /// Where the files are.
+    pub layout: Layout,
     /// The tables, as readers see them.
     pub tables: Tables,
     /// How snapshots become rows.
@@ -74,7 +79,9 @@ impl Check {
             tokio::time::sleep(SECOND_LOOK).await;
             examined.extend(self.examine(&sight, doubtful).await?);
         }
-        Ok(Report::new(&sight, examined, (scope, began, sampled)))
+        let mut report = Report::new(&sight, examined, (scope, began, sampled));
+        report.add_files(self.files().await?);
+        Ok(report)
     }
 
     /// Asks the loop to look at these issues.

@@ -36,12 +36,15 @@ pub struct Metrics {
     duration: Family<Of, Gauge<f64, std::sync::atomic::AtomicU64>>,
     overruns: Family<Of, Counter>,
     failures: Family<Of, Counter>,
+    /// Of the verification of table files.
+    pub verify: crate::verify::Metrics,
 }
 
 impl Metrics {
     /// Registers all of them.
     pub fn new(registry: &mut Registry) -> Self {
-        let made = Self::default();
+        let verify = crate::verify::Metrics::new(registry);
+        let made = Self { verify, ..Self::default() };
         registry.register_with_unit(
             "jiralake_job_last_success_timestamp",
             "When the job last succeeded, in seconds since 1970",
@@ -225,6 +228,13 @@ pub async fn ask(ledger: &Ledger, job: &str, now: Instant) -> Result<i64, Error>
     let wish = now.millis().max(last.unwrap_or(0).saturating_add(1));
     ledger.set_cursor(&ask_name(job), &wish.to_string()).await?;
     Ok(wish)
+}
+
+/// Whether somebody has asked for a pass that no pass has answered.
+pub async fn is_asked(ledger: &Ledger, job: &str) -> Result<bool, Error> {
+    let asked: Option<i64> = ledger.cursor(&ask_name(job)).await?.and_then(|at| at.parse().ok());
+    let told = told(ledger, job).await?;
+    Ok(asked.is_some_and(|asked| told.is_none_or(|told| told.asked < asked)))
 }
 
 /// What the last pass of a job came to.

@@ -22,6 +22,7 @@ pub mod dimensions;
 pub mod unknown;
 pub mod check;
 pub mod attachments;
+pub mod verify;
 pub mod jobs;
 pub mod metrics;
 
@@ -54,6 +55,12 @@ pub enum Error {
     /// What was known is unreadable, and this look could not replace all of it.
     #[error("the last snapshot is unreadable and this fetch is incomplete")]
     LastUnreadable(#[source] lake::Error),
+    /// Damaged table files wait for issues that are not fetched yet.
+    #[error("{files} damaged table files wait for issues whose snapshots are lost")]
+    RepairWaits {
+        /// How many files.
+        files: usize,
+    },
     /// The lake could not take it.
     #[error("the lake did not take it")]
     Lake(#[from] lake::Error),

@@ -25,6 +25,7 @@ pub struct Metrics {
     pub(crate) visible_seconds: Histogram,
     pub(crate) committed_issues: Counter,
     pub(crate) commit_failures: Counter,
+    pub(crate) rebuilt_tables: Counter,
     pub(crate) paused: Gauge,
     pub(crate) in_hand: Gauge,
     pub(crate) odd_values: Counter,
@@ -43,6 +44,7 @@ impl Metrics {
             visible_seconds: seconds(),
             committed_issues: Counter::default(),
             commit_failures: Counter::default(),
+            rebuilt_tables: Counter::default(),
             paused: Gauge::default(),
             in_hand: Gauge::default(),
             odd_values: Counter::default(),
@@ -73,6 +75,11 @@ impl Metrics {
             "jiralake_commit_failures",
             "Commits that failed and are tried again",
             made.commit_failures.clone(),
+        );
+        registry.register(
+            "jiralake_rebuilt_tables",
+            "Tables of a month that a commit rebuilt because a file was damaged",
+            made.rebuilt_tables.clone(),
         );
         registry.register(
             "jiralake_paused",

@@ -103,7 +103,8 @@ pub fn after_failure(error: &Error, past: Past, back_off: BackOff, jitter: f64) 
         | Error::LastUnreadable(_)
         | Error::EndlessSearch
         | Error::SearchBrokeOff
-        | Error::DetailsForbidden => later,
+        | Error::DetailsForbidden
+        | Error::RepairWaits { .. } => later,
         Error::Lake(error) => after_lake(error, senseless, later),
         // The database: no issue would fare better.
         Error::Ledger(_) => Next::Hold(back_off.after(past.failures, jitter)),
@@ -119,6 +120,8 @@ fn after_lake(error: &lake::Error, senseless: bool, later: Next) -> Next {
         },
         lake::Error::Unreadable { .. }
         | lake::Error::Table { .. }
+        // Other issues' snapshots are lost: this one is never parked for them.
+        | lake::Error::Blocked { .. }
         | lake::Error::Encode { .. }
         | lake::Error::Rows { .. }
         | lake::Error::CutOff { .. }

@@ -84,6 +84,8 @@ pub struct Loop {
     behind: bool,
     /// Commits left that take one issue only, after one of many failed.
     one_by_one: usize,
+    /// Commits since the last good one that other issues' lost snapshots blocked.
+    blocked_commits: u32,
     /// Nothing is leased before this instant.
     held_until: Option<Instant>,
     /// The question who we are, while it is asked.
@@ -109,6 +111,7 @@ impl Loop {
             committing: 0,
             behind: false,
             one_by_one: 0,
+            blocked_commits: 0,
             held_until: None,
             probe: None,
             unproven: Some(0),

@@ -126,7 +126,7 @@ impl Check {
         let made = Self::default();
         registry.register(
             "jiralake_check_differences",
-            "Issues that differed from Jira at the last check; 0 also when there was none",
+            "Issues that differed from Jira, and damaged table files, at the last check; 0 also when there was none",
             made.differences.clone(),
         );
         registry.register(

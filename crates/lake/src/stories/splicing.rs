@@ -20,7 +20,7 @@ use crate::divide::Bounds;
 use crate::layout::Style;
 use crate::open::Lake;
 use crate::sealed::digest;
-use crate::verify::What;
+use crate::verify::FileState;
 
 fn issues(count: i64) -> Vec<Issue> {
     (1..=count).map(|id| Issue::new(id, JANUARY)).collect()
@@ -249,7 +249,11 @@ async fn damage(file: usize, at: usize, issue: usize) {
     let mut there = File::options().write(true).open(&path).unwrap();
     std::io::Write::write_all(&mut there, &bytes).unwrap();
     let found = lake.verify().await.unwrap();
-    assert_eq!(found.iter().filter(|found| found.what == What::Changed).count(), 2, "{found:?}");
+    assert_eq!(
+        found.iter().filter(|found| found.state == FileState::Damaged).count(),
+        2,
+        "{found:?}"
+    );
     issues[issue % 40].comments = 5;
     put(&lake, &issues[issue % 40..=issue % 40]).await;
     let found = lake.verify().await.unwrap();
@@ -257,7 +261,7 @@ async fn damage(file: usize, at: usize, issue: usize) {
         world.assert_holds(&lake, &issues).await;
     } else {
         // The change had nothing to do with this file, which is found out all the same.
-        assert_eq!((found.len(), &found[0].path, &found[0].what), (2, &path, &What::Changed));
+        assert_eq!((found.len(), &found[0].path, &found[0].state), (2, &path, &FileState::Damaged));
     }
     lake.rebuild(|_| {}).await.unwrap();
     world.assert_holds(&lake, &issues).await;

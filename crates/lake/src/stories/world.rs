@@ -32,6 +32,8 @@ pub(super) struct Issue {
     pub(super) summary: String,
     pub(super) comments: usize,
     pub(super) deleted: Option<&'static str>,
+    /// Whether it has rows in every table.
+    pub(super) rich: bool,
 }
 
 pub(super) const JANUARY: Option<&str> = Some("2026-01-15T12:00:00.000+0100");
@@ -51,7 +53,12 @@ pub(super) fn by_turns(id: i64) -> Option<&'static str> {
 impl Issue {
     pub(super) fn new(id: i64, created: Option<&'static str>) -> Self {
         let (key, summary) = (format!("A-{id}"), format!("first of {id}"));
-        Self { id, key, created, summary, comments: 2, deleted: None }
+        Self { id, key, created, summary, comments: 2, deleted: None, rich: false }
+    }
+
+    /// The same with rows in every table.
+    pub(super) fn rich(self) -> Self {
+        Self { rich: true, ..self }
     }
 
     /// The same, gone.
@@ -82,11 +89,33 @@ impl Issue {
                     "outwardIssue": {"id": "9", "key": "A-9", "fields": {}}}],
             },
         });
+        if self.rich {
+            self.enrich(&mut json);
+        }
         if let Some(at) = self.deleted {
             json["_deleted_at"] = at.into();
             json["_deleted_reason"] = "gone".into();
         }
         json
+    }
+
+    fn enrich(&self, json: &mut Value) {
+        let id = |n: i64| (self.id * 1000 + n).to_string();
+        let at = "2026-03-02T10:00:00.000+0000";
+        json["_former_keys"] = json!([{"key": format!("OLD-{}", self.id), "moved_at": at}]);
+        json["_worklogs"] = json!([{"id": id(1), "timeSpentSeconds": 60, "started": at}]);
+        json["_remote_links"] = json!([{"id": id(2), "object": {"url": "https://x.example/"}}]);
+        json["changelog"] = json!({"histories": [{"id": id(3), "created": at,
+            "items": [{"field": "status", "fromString": "New", "toString": "Open"}]}]});
+        json["_attachments"] = json!({id(4): {"media_id": format!("m-{}", self.id)}});
+        let media = json!({"type": "media", "attrs": {"id": format!("m-{}", self.id)}});
+        let fields = &mut json["fields"];
+        fields["attachment"] = json!([{"id": id(4), "filename": "a.png", "created": at}]);
+        fields["description"] = json!({"type": "doc", "version": 1,
+            "content": [{"type": "mediaSingle", "content": [media]}]});
+        fields["customfield_1"] = json!("a value");
+        fields["customfield_2"] = json!({"id": "2", "name": "Time to resolution",
+            "completedCycles": [{"breached": false, "goalDuration": {"millis": 1000}}]});
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! The verdict about one issue, from what was read of it. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jira::id::IssueId;
 use jira::time::Month;
@@ -43,8 +43,8 @@ pub(super) struct Stored {
     pub(super) rows: Vec<Row>,
     /// Where those are.
     pub(super) months: BTreeSet<Month>,
-    pub(super) comments: usize,
-    pub(super) changes: usize,
+    /// Of the other tables, as far as they were read.
+    pub(super) lists: BTreeMap<Table, Vec<Row>>,
     /// A file that could have more and cannot be read, and why.
     pub(super) unreadable: Option<Unread>,
 }
@@ -53,8 +53,8 @@ pub(super) struct Stored {
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) issue: Row,
-    pub(super) comments: usize,
-    pub(super) changes: usize,
+    /// The rows of the other tables.
+    pub(super) lists: BTreeMap<Table, Vec<Row>>,
     /// How many comments the writer of the snapshot counted.
     pub(super) comments_noted: Option<u64>,
 }
@@ -137,8 +137,11 @@ impl Stored {
             self.rows.extend(rows.iter().cloned());
             self.months.insert(month.clone());
         }
-        self.comments += rows(Table::Comments).map_or(0, Vec::len);
-        self.changes += rows(Table::Changelog).map_or(0, Vec::len);
+        for table in Table::ALL.iter().copied().filter(|table| *table != Table::Issues) {
+            if let Some(rows) = rows(table) {
+                self.lists.entry(table).or_default().extend(rows.iter().cloned());
+            }
+        }
     }
 }
 
@@ -239,7 +242,8 @@ fn stale(seen: &Seen, fresh: &Value) -> Vec<String> {
 }
 
 /// The row and the lists against what the snapshot gives.
-fn contents(expected: &Expected, row: &Row, stored: &Stored) -> Vec<String> {
+fn contents<'r>(expected: &'r Expected, row: &Row, stored: &'r Stored) -> Vec<String> {
+    const NONE: &[Row] = &[];
     let mut what = Vec::new();
     let names: BTreeSet<&String> = expected.issue.keys().chain(row.keys()).collect();
     let differ = names.into_iter().filter(|name| expected.issue.get(*name) != row.get(*name));
@@ -247,16 +251,21 @@ fn contents(expected: &Expected, row: &Row, stored: &Stored) -> Vec<String> {
     if !differ.is_empty() {
         what.push(format!("columns against the snapshot: {}", differ.join(", ")));
     }
-    for (table, wanted, have) in [
-        ("comments", expected.comments, stored.comments),
-        ("changelog", expected.changes, stored.changes),
-    ] {
-        if wanted != have {
-            what.push(format!("{table}: {wanted} rows by the snapshot, {have} in the table"));
+    let of =
+        |lists: &'r BTreeMap<Table, Vec<Row>>, table| lists.get(&table).map_or(NONE, Vec::as_slice);
+    for table in Table::ALL.iter().copied().filter(|table| *table != Table::Issues) {
+        let (wanted, have) = (of(&expected.lists, table), of(&stored.lists, table));
+        let (name, rows) = (table.name(), have.len());
+        if wanted.len() != rows {
+            let wanted = wanted.len();
+            what.push(format!("{name}: {wanted} rows by the snapshot, {rows} in the table"));
+        } else if wanted != have {
+            what.push(format!("{name}: rows that are not those of the snapshot"));
         }
     }
-    if let Some(noted) = expected.comments_noted.filter(|noted| *noted != stored.comments as u64) {
-        what.push(format!("comments: {noted} by _parts, {} in the table", stored.comments));
+    let comments = of(&stored.lists, Table::Comments).len() as u64;
+    if let Some(noted) = expected.comments_noted.filter(|noted| *noted != comments) {
+        what.push(format!("comments: {noted} by _parts, {comments} in the table"));
     }
     what
 }
@@ -351,8 +360,11 @@ mod tests {
     #[test]
     fn the_row_must_be_what_the_snapshot_gives() {
         let row = stored(NOON).rows.remove(0);
-        let expected =
-            |comments| Expected { issue: row.clone(), comments, changes: 0, comments_noted: None };
+        let expected = |comments| {
+            let comment = Row::from([("comment_id".to_owned(), json!("1"))]);
+            let lists = BTreeMap::from([(Table::Comments, vec![comment; comments])]);
+            Expected { issue: row.clone(), lists, comments_noted: None }
+        };
         let with = |expected| Seen {
             expected: Some(expected),
             ..seen(InJira::There(issue(NOON)), snapshot(NOON), stored(NOON))

@@ -221,17 +221,13 @@ impl Check {
         ids: &BTreeSet<IssueId>,
         depth: Depth,
     ) -> Result<MonthRows, LakeError> {
-        let tables: &[(Table, Option<&[&str]>)] = match depth {
-            Depth::Outline => &[(Table::Issues, Some(OUTLINE))],
-            Depth::Whole => &[
-                (Table::Issues, None),
-                (Table::Comments, Some(&["comment_id"])),
-                (Table::Changelog, Some(&["change_id"])),
-            ],
+        let (tables, columns) = match depth {
+            Depth::Outline => ([Table::Issues].as_slice(), Some(OUTLINE)),
+            Depth::Whole => (Table::ALL, None),
         };
         let mut all = BTreeMap::new();
-        for (table, columns) in tables {
-            let select = Select { columns: *columns, issues: Some(ids) };
+        for table in tables {
+            let select = Select { columns, issues: Some(ids) };
             match self.tables.read(*table, month, select) {
                 Ok(rows) => all.insert(*table, rows),
                 Err(LakeError::Table { file, reason }) => {
@@ -307,13 +303,7 @@ impl InJira {
 impl Expected {
     fn of(snapshot: &Snapshot, mut rows: BTreeMap<Table, Vec<Row>>) -> Self {
         let issue = rows.remove(&Table::Issues).and_then(|rows| rows.into_iter().next());
-        let count = |table| rows.get(&table).map_or(0, Vec::len);
         let have = |part: &str| snapshot.parts()?.get(part)?.get("have")?.as_u64();
-        Self {
-            issue: issue.unwrap_or_default(),
-            comments: count(Table::Comments),
-            changes: count(Table::Changelog),
-            comments_noted: have("comments"),
-        }
+        Self { issue: issue.unwrap_or_default(), lists: rows, comments_noted: have("comments") }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::compare::{Remedy, Unread, Verdict};
 use super::examine::Examined;
+use super::files::{DamagedFile, FilesSeen};
 use super::scope::{MaxAge, Scope, Sight};
 
 /// What a check found.
@@ -30,6 +31,8 @@ pub struct Report {
     pub in_work: Vec<InWork>,
     /// What could not be compared.
     pub not_seen: Vec<Unseen>,
+    /// Table files that are not as they were written.
+    pub damaged_files: Vec<DamagedFile>,
 }
 
 /// Issues of one project created in one month.
@@ -122,6 +125,7 @@ impl Report {
             differences: Vec::new(),
             in_work: Vec::new(),
             not_seen: Vec::new(),
+            damaged_files: Vec::new(),
         };
         let mut months = BTreeMap::new();
         for (id, place) in sight.places.iter().filter(|(id, _)| !examined.contains_key(id)) {
@@ -150,6 +154,12 @@ impl Report {
         let files: Vec<Unseen> = files.collect();
         report.not_seen.extend(files);
         report
+    }
+
+    /// Adds what was found of the files.
+    pub(super) fn add_files(&mut self, files: FilesSeen) {
+        self.damaged_files.extend(files.damaged);
+        self.not_seen.extend(files.unread);
     }
 
     fn add(

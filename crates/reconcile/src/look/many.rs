@@ -128,6 +128,7 @@ fn is_about_one(error: &Error) -> bool {
         Error::EndlessSearch
         | Error::SearchBrokeOff
         | Error::DetailsForbidden
+        | Error::RepairWaits { .. }
         | Error::LastUnreadable(_)
         | Error::Lake(_)
         | Error::Ledger(_) => false,

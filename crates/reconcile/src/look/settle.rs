@@ -114,10 +114,12 @@ impl Looker {
         let change = match self.bury(record, self.clock.now(), Some(evidence)).await {
             Ok(change) => Some(change),
             Err(Error::Lake(unreadable @ lake::Error::Unreadable { .. })) => {
-                let reason = format!("gone from Jira, but {}", chain(&unreadable));
-                let remedy = "look at the file; move it away, then `jiralake parked retry`";
-                self.ledger.park(&work, &reason, remedy).await?;
-                return Ok(Seen::Settled);
+                // Jira has proven the deletion and can give the snapshot no more. Left in its place,
+                // the file would block every rebuild of its month for good.
+                let (key, cause) = (&record.key, chain(&unreadable));
+                warn!(issue.id = %record.id, issue.key = %key, "{key} is gone from Jira, keeping its unreadable snapshot under a hidden name: {cause}");
+                self.lake.set_raw_aside(key).await?;
+                Some(self.bury(record, self.clock.now(), Some(evidence)).await?)
             }
             Err(error) => return Err(error),
         };

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use jira::id::IssueId;
 use lake::Committed;
+use ledger::Loss;
 use tokio::task::JoinError;
 use tracing::{error, info};
 
@@ -50,6 +52,7 @@ impl Loop {
         match ended {
             Ok((batch, Ok(committed))) => {
                 self.behind = false;
+                self.blocked_commits = 0;
                 self.tell(&batch, &committed);
             }
             Ok((_, Err(behind @ lake::Error::Behind { .. }))) => {
@@ -69,6 +72,7 @@ impl Loop {
     fn tell(&self, batch: &[Ready], committed: &Committed) {
         self.metrics.commit_seconds.observe(committed.took.as_secs_f64());
         self.metrics.odd_values.inc_by(committed.odd_values);
+        self.metrics.rebuilt_tables.inc_by(committed.rebuilt);
         let now = self.looker.clock.now();
         for ready in batch {
             let since_hint = now.since(ready.work.hinted_at);
@@ -99,12 +103,19 @@ impl Loop {
     async fn commit_failed(&mut self, batch: Vec<Ready>, error: lake::Error) {
         self.metrics.commit_failures.inc();
         let count = batch.len();
+        if let lake::Error::Blocked { issues, .. } = &error {
+            self.record_losses(issues).await;
+        }
         error!(issues = count, "a commit of {count} issues failed: {}", chain(&error));
         if count > 1 {
             self.one_by_one = count;
             for ready in batch.into_iter().rev() {
                 self.ready.push_front(ready);
             }
+            return;
+        }
+        if let lake::Error::Blocked { .. } = &error {
+            self.defer_blocked(batch).await;
             return;
         }
         let concerns_all = matches!(error, lake::Error::Disk { .. } | lake::Error::Ledger { .. });
@@ -116,6 +127,30 @@ impl Loop {
             let wait = self.looker.limits.back_off.after(ready.work.attempts, rand::random());
             let due = self.looker.clock.now().plus(wait);
             if let Err(failed) = self.looker.ledger.retry(&ready.work, due, &chain(&error)).await {
+                self.hold_for_ledger(&failed);
+                self.return_later(ready.work);
+            }
+        }
+    }
+}
+
+impl Loop {
+    /// Issues without a readable snapshot that block a commit: lost, and due at once.
+    async fn record_losses(&mut self, issues: &[(IssueId, Loss)]) {
+        match self.looker.ledger.record_loss(issues).await {
+            Ok(new) => info!(new, "{new} issues whose snapshots are lost are due"),
+            Err(failed) => self.hold_for_ledger(&failed),
+        }
+    }
+
+    /// Gives work back whose commit other issues block. The work is not to blame: it counts no
+    /// attempt and keeps its last error.
+    async fn defer_blocked(&mut self, batch: Vec<Ready>) {
+        let wait = self.looker.limits.back_off.after(self.blocked_commits, rand::random());
+        self.blocked_commits = self.blocked_commits.saturating_add(1);
+        let due = self.looker.clock.now().plus(wait);
+        for ready in batch {
+            if let Err(failed) = self.looker.ledger.defer(&ready.work, due).await {
                 self.hold_for_ledger(&failed);
                 self.return_later(ready.work);
             }
