@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 /// Gives back what a burst took: the system's allocator keeps it, in an arena for each thread.
+/// Tests have one that counts.
+#[cfg(not(test))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -188,25 +188,31 @@ impl<'a> Scan<'a> {
     /// `width` is 3) also at an encoded one.
     fn end_of_value(&self, start: usize, width: usize) -> usize {
         let rest = self.rest(start);
-        let ends = |at: &usize| {
-            let tail = rest.get(*at..).unwrap_or_default();
+        let ends = |tail: &[u8]| {
             matches!(tail.first(), Some(b'&' | b'#'))
                 || (width > 1 && (encoded(tail, b"26") || encoded(tail, b"23")))
         };
-        let length = (0..rest.len()).find(ends);
-        let end = start + length.unwrap_or(rest.len());
+        // The first of both: whoever reads on to the next parameter each time reads a text without
+        // any once for each of its credentials.
+        let stops = |at: &usize| {
+            let tail = rest.get(*at..).unwrap_or_default();
+            ends(tail) || (self.reading == Reading::InText && is_unspaced(tail))
+        };
+        let length = (0..rest.len()).find(stops).unwrap_or(rest.len());
+        let end = start + length;
+        if self.reading == Reading::Whole || rest.get(length..).is_some_and(ends) {
+            return end;
+        }
         let value = self.text.get(start..end).unwrap_or_default();
-        if self.reading == Reading::Whole {
-            return end;
-        }
-        let unspaced = |letter: char| letter >= '\u{2e80}';
-        let value = value.split(unspaced).next().unwrap_or_default();
-        if length.is_some() && start + value.len() == end {
-            return end;
-        }
         let sentence = ['.', ',', ';', ':', '!', '?', ')', ']', '}', '\'', '*'];
         start + value.trim_end_matches(sentence).len()
     }
+}
+
+/// Whether the text starts with a letter of a script that is written without spaces: one from U+2E80
+/// on, whose first byte no other letter has.
+fn is_unspaced(tail: &[u8]) -> bool {
+    matches!(tail, [0xe2, 0xba..=0xff, ..] | [0xe3..=0xff, ..])
 }
 
 /// The width of what separates parameters, plain or percent-encoded, if the text starts with it.
@@ -391,9 +397,22 @@ mod tests {
     /// A quadratic scan of these would not come to an end.
     #[test]
     fn time_is_linear() {
-        for part in
-            ["https://", "?token=", "://a", "&", "(", "%3F", "a:b@", "https://a?", "/ ?", "=;"]
-        {
+        for part in [
+            "https://",
+            "?token=",
+            "://a",
+            "&",
+            "(",
+            "%3F",
+            "a:b@",
+            "https://a?",
+            "/ ?",
+            "=;",
+            // A value that ends before the next parameter, of which there is none.
+            "?key=あ",
+            ";key=次 ",
+            "?key=.あ",
+        ] {
             let text = part.repeat(4_000_000 / part.len());
             assert!(urls(&text).len() <= 3 * text.len(), "{part}");
             let url_text = format!("https://a.example/{text}");

@@ -3,8 +3,13 @@
 //! The disk decides: bytes that are there are stored whatever the snapshot claims, and a claim of
 //! bytes that are not there means that they are still to come.
 
+use crate::column::known;
 use crate::issue::Issue;
-use crate::node::{Got, Node};
+use crate::json::Json;
+use crate::node::{Got, Node, Text};
+
+/// Longest text of a claim. Ours are shorter, and several attachments may have the id of one claim.
+const CLAIM_BYTES: usize = 256;
 
 /// Of an attachment's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,10 +33,16 @@ impl State {
 }
 
 impl<'a> Issue<'a> {
-    /// What the snapshot claims of an attachment's bytes.
-    pub(crate) fn claim(&self, attachment: Node<'_>) -> Node<'a> {
+    /// A member of what the snapshot claims of an attachment's bytes. Whatever is no short text is
+    /// odd.
+    pub(crate) fn claim(&self, attachment: Node<'_>, member: &str) -> Text<'a> {
         let id = attachment.at("id").id().value;
-        id.map_or(Node::Absent, |id| self.at("_attachments").at(&id))
+        let claim = id.map_or(Node::Absent, |id| self.at("_attachments").at(&id));
+        match claim.at(member).value() {
+            Got { value: Some(Json::Text(text)), .. } if text.len() <= CLAIM_BYTES => known(text),
+            Got { value: Some(_), .. } => Got::ODD,
+            Got { value: None, odd } => Got { value: None, odd },
+        }
     }
 
     /// The state of an attachment's bytes.
@@ -40,7 +51,7 @@ impl<'a> Issue<'a> {
         if id.is_some_and(|id| self.files.contains_key(&*id)) {
             return Got::some(State::Stored);
         }
-        let claimed = self.claim(attachment).at("state").text();
+        let claimed = self.claim(attachment, "state");
         match claimed.value.as_deref() {
             Some("too_large") => Got::some(State::TooLarge),
             Some("failed") => Got::some(State::Failed),

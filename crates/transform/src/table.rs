@@ -12,6 +12,8 @@ use crate::field::FieldMap;
 use crate::issue::Issue;
 use crate::rows::writer::{Findings, TableWriter};
 
+mod repeats;
+
 /// The key under which a column's or table's description stands in the schema's metadata.
 const DESCRIPTION: &str = "description";
 

@@ -18,6 +18,10 @@ a readable `created` are in `unknown`. A month of more issues than a file holds 
 unless marked `!`. Timestamps are UTC with microseconds. Columns whose text is JSON hold valid JSON. A value of an unexpected
 type costs its own column and nothing else.
 
+The size of an issue bounds the size of its rows. A readable text quotes lists inside of a list once; lists nested deeper are JSON.
+Texts that several rows repeat (a change's author, a comment's id, a metric's name) take up to 8 MiB for each issue and table; beyond
+that they are in the first of these rows, and NULL in the others.
+
 Beside the tables lies `views.sql`, which defines `jira_issues`, `jira_comments`, … for DuckDB with a comment on every column:
 `duckdb -init views.sql`. After copying the folder: `SET VARIABLE jiralake_dir = '/where/it/is'` first.
 

@@ -9,7 +9,14 @@ use transform::{FieldMap, adf, readable};
 
 use crate::report::escaped;
 
-/// The whole ticket.
+/// Letters of a person's name in a line of the history, which repeats it for each item of a change.
+/// Jira's own names are not longer.
+const NAME_LETTERS: usize = 255;
+
+/// Letters of a value in a line of the history; that of long texts is in the snapshot.
+const VALUE_LETTERS: usize = 120;
+
+/// The whole ticket. Its size MUST be linear in that of the snapshot.
 pub(crate) fn ticket(json: &Value, names: &FieldMap) -> String {
     let mut page = Page(String::new());
     let fields = json.get("fields").unwrap_or(&Value::Null);
@@ -173,7 +180,7 @@ impl Page {
         let mut ordered: Vec<&Value> = histories.iter().collect();
         ordered.sort_by_key(|entry| at(entry, "/created").as_str().and_then(Instant::parse));
         for entry in ordered {
-            let author = text(entry, "/author/displayName");
+            let author = cut(text(entry, "/author/displayName"), NAME_LETTERS);
             for item in list(entry, "/items") {
                 let change =
                     format!("{} → {}", short(item, "/fromString"), short(item, "/toString"));
@@ -213,12 +220,16 @@ fn text(json: &Value, path: &str) -> String {
     }
 }
 
-/// A change's value in one line; the history of long texts is in the snapshot.
+/// A change's value in one line.
 fn short(json: &Value, path: &str) -> String {
     let whole = text(json, path);
-    match whole.char_indices().nth(120) {
+    if whole.is_empty() { "(empty)".to_owned() } else { cut(whole, VALUE_LETTERS) }
+}
+
+/// The text, of which no more than so many letters are left.
+fn cut(whole: String, letters: usize) -> String {
+    match whole.char_indices().nth(letters) {
         Some((end, _)) => format!("{}…", whole.get(..end).unwrap_or_default()),
-        None if whole.is_empty() => "(empty)".to_owned(),
         None => whole,
     }
 }
@@ -242,5 +253,72 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(members) => members.is_empty() || members.contains_key("errorMessage"),
         Value::String(text) => text.trim().is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Bytes of the page, and bytes that were asked for to write it.
+    fn cost(json: &Value) -> (u64, u64) {
+        let names = FieldMap::new(&BTreeMap::new(), None).unwrap();
+        let mut length = 0;
+        let write = || length = ticket(json, &names).len() as u64;
+        let allocated = allocation_counter::measure(write).bytes_total;
+        (length, allocated)
+    }
+
+    fn check(what: &str, make: impl Fn(usize) -> Value) {
+        const FIXED: u64 = 64 * 1024;
+        let sizes = [32_000, 64_000].map(|size| (cost(&make(size)), make(size).to_string().len()));
+        for ((length, allocated), input) in sizes {
+            assert!(length <= 400 * input as u64 + FIXED, "{what}: {length} bytes of {input}");
+            assert!(allocated <= 2000 * input as u64 + FIXED, "{what}: {allocated} of {input}");
+        }
+        let [(half, _), (whole, _)] = sizes;
+        assert!(whole.0 <= half.0 * 26 / 10 + FIXED, "{what}: {half:?} → {whole:?}");
+        assert!(whole.1 <= half.1 * 26 / 10 + FIXED, "{what}: {half:?} → {whole:?}");
+    }
+
+    #[test]
+    fn a_page_costs_in_proportion_to_the_ticket() {
+        let items = |size: usize| vec![json!({}); size / 6];
+        check("an author of many items", |size| {
+            json!({"changelog": {"histories": [
+                {"author": {"displayName": "a".repeat(size / 2)}, "items": items(size)}]}})
+        });
+        check(
+            "values of many items",
+            |size| json!({"changelog": {"histories": [{"items": vec![json!({"fromString": "\u{1}"}); size / 25]}]}}),
+        );
+        check("nested lists", |size| {
+            let nested = (0..100).fold(json!("\""), |inner, _| Value::Array(vec![inner]));
+            json!({"fields": {"customfield_1": vec![nested; size / 200]}})
+        });
+        check("controls", |size| {
+            let text = "\u{1}\n".repeat(size / 8);
+            json!({"fields": {"summary": text, "description": text, "labels": [text],
+                "comment": {"comments": [{"body": text}]}}})
+        });
+        check(
+            "comments",
+            |size| json!({"fields": {"comment": {"comments": vec![json!({}); size / 3]}}}),
+        );
+        check("links", |size| json!({"_remote_links": vec![json!({}); size / 3]}));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_in_the_history_only() {
+        let person = json!({"displayName": "ä".repeat(300)});
+        let json = json!({"fields": {"reporter": person}, "changelog": {"histories": [
+            {"author": person, "items": [{"field": "x"}]}]}});
+        let page = ticket(&json, &FieldMap::new(&BTreeMap::new(), None).unwrap());
+        assert!(page.contains(&format!("- Reporter: {}\n", "ä".repeat(300))));
+        assert!(page.contains(&format!(" {}…: x: (empty) → (empty)\n", "ä".repeat(255))));
     }
 }

@@ -21,8 +21,16 @@ impl FieldId {
 /// What the ids of custom fields begin with.
 pub(crate) const CUSTOM: &str = "customfield_";
 
+/// Digits that the number of a custom field may have. Zeros before it could be any number of them,
+/// and rows repeat the id.
+const MAX_DIGITS: usize = 20;
+
 /// The number of a custom field, `10004` of `customfield_10004`.
 pub(crate) fn custom_number(id: &str) -> Option<u64> {
     let digits = id.strip_prefix(CUSTOM)?;
-    if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+    if digits.len() <= MAX_DIGITS && digits.bytes().all(|b| b.is_ascii_digit()) {
+        digits.parse().ok()
+    } else {
+        None
+    }
 }

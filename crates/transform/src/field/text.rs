@@ -8,6 +8,15 @@ use serde_json::Value;
 use crate::json::{Arena, Json};
 use crate::node::{Got, Node, Text, odd_text};
 
+/// Lists inside of each other that are read element by element. The text of an inner one is quoted
+/// inside the text of the outer one, which may double it: deeper lists are JSON text once, so that
+/// a readable text is never longer than [`MAX_GROWTH`] times the value's JSON text.
+const MAX_LISTS: usize = 2;
+
+/// How much longer than its value's JSON text a readable text may be.
+#[cfg(test)]
+const MAX_GROWTH: usize = 1 << MAX_LISTS;
+
 /// An element of a list of texts; `None` is `null`.
 pub(crate) type Element<'a> = Option<Cow<'a, str>>;
 
@@ -54,27 +63,35 @@ impl<'a> Node<'a> {
 
     /// Any field's value as a person would read it. Never odd: a field may be of any type.
     pub(crate) fn readable(self) -> Option<Cow<'a, str>> {
+        self.readable_within(MAX_LISTS)
+    }
+
+    /// The same; lists nested deeper than `lists` are JSON text.
+    fn readable_within(self, lists: usize) -> Option<Cow<'a, str>> {
         match self.value().value? {
             Json::Text(text) => Some(Cow::Borrowed(text)),
-            Json::List(elements) => {
-                let texts = elements.iter().filter_map(|element| Self::Is(*element).readable());
-                Some(Cow::Owned(Json::texts(texts.map(Some))))
+            Json::List(elements) if lists > 0 => {
+                let text = |element: &Json<'a>| Self::Is(*element).readable_within(lists - 1);
+                Some(Cow::Owned(Json::texts(elements.iter().filter_map(text).map(Some))))
             }
             object @ Json::Object(_) => {
-                if self.at("type").text().value.is_some_and(|kind| kind == "doc") {
+                if self.at("type").plain() == Some("doc") {
                     return self.prose().value;
                 }
                 let name = ["value", "name", "displayName"].iter().map(|name| self.at(name));
-                let name = name.chain([self.at("requestType").at("name")]);
-                let mut texts = name.map(Self::text);
-                texts
-                    .find_map(|text| text.value.filter(|_| !text.odd))
-                    .or_else(|| Some(Cow::Owned(object.text())))
+                let mut name = name.chain([self.at("requestType").at("name")]);
+                let name = name.find_map(Self::plain).map(Cow::Borrowed);
+                name.or_else(|| Some(Cow::Owned(object.text())))
             }
-            other @ (Json::Null | Json::Bool(_) | Json::Number(_)) => {
+            other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::List(_)) => {
                 Some(Cow::Owned(other.text()))
             }
         }
+    }
+
+    /// The text, if it is one: nothing is made of a value of another type.
+    fn plain(self) -> Option<&'a str> {
+        self.value().value.and_then(Json::as_str)
     }
 }
 
@@ -82,4 +99,39 @@ impl<'a> Node<'a> {
 pub fn readable(value: &Value) -> Option<String> {
     let arena = Arena::new();
     Node::Is(Json::of(value, &arena)).readable().map(Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(value: Value, wanted: &str) {
+        assert_eq!(readable(&value).as_deref(), Some(wanted), "{value}");
+    }
+
+    #[test]
+    fn lists_in_a_list_are_quoted_once_and_deeper_ones_are_json() {
+        check(json!(["a", {"value": "b"}, 3, null]), r#"["a","b","3"]"#);
+        check(json!([["a", {"value": "b"}]]), r#"["[\"a\",\"b\"]"]"#);
+        check(json!([[["a"]]]), r#"["[\"[\\\"a\\\"]\"]"]"#);
+        let inner = r#"[{"value":"b"}]"#;
+        let quoted = |text: &str| Value::from(vec![text]).to_string();
+        check(json!([[[{"value": "b"}]]]), &quoted(&quoted(inner)));
+        check(json!([[[[["a"]]]]]), &quoted(&quoted(r#"[[["a"]]]"#)));
+    }
+
+    #[test]
+    fn a_readable_text_is_a_small_multiple_of_its_value() {
+        for leaf in ["\"", "\\", "\u{1}", "\n", "a"] {
+            let mut value = json!(leaf.repeat(1000));
+            for levels in 0..60 {
+                let (text, json) = (readable(&value).unwrap(), value.to_string());
+                let most = MAX_GROWTH * json.len() + 8;
+                assert!(text.len() <= most, "{leaf:?} in {levels} lists: {}", text.len());
+                value = Value::Array(vec![value]);
+            }
+        }
+    }
 }

@@ -79,7 +79,7 @@ impl Row<'_> {
     }
 
     fn media_id(&self) -> Text<'_> {
-        self.issue.claim(self.attachment).at("media_id").text()
+        self.issue.claim(self.attachment, "media_id")
     }
 
     /// NULL without bytes, whatever the snapshot remembers of them.
@@ -87,7 +87,7 @@ impl Row<'_> {
         match self.stored {
             None => Got::NONE,
             Some(StoredFile { sha256: Some(sha256), .. }) => known(sha256),
-            Some(_) => self.issue.claim(self.attachment).at("sha256").text(),
+            Some(_) => self.issue.claim(self.attachment, "sha256"),
         }
     }
 }

@@ -1,8 +1,13 @@
 //! The changelog: one row per changed field of each change, oldest first.
+//!
+//! The rows of a change repeat its id and author, within the bound of [`super::repeats`].
+
+use jira::time::Instant;
 
 use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
-use crate::node::{Got, Node, count};
+use crate::node::{Got, Node, Text, count};
+use crate::table::repeats::{RepeatBudget, Repeated};
 
 pub(super) struct Changelog;
 
@@ -10,6 +15,7 @@ pub(crate) struct Row<'a> {
     issue: &'a Issue<'a>,
     change: Node<'a>,
     author: Node<'a>,
+    changed_at: Got<Instant>,
     item: Node<'a>,
     index: i64,
 }
@@ -36,7 +42,7 @@ impl Shape for Changelog {
             r.item.at("fromString").text()
         }),
         C::text("to_value", "What it became, as people read it.", |r| r.item.at("toString").text()),
-        C::time("changed_at", "When it changed.", |r| r.change.at("created").time()),
+        C::time("changed_at", "When it changed.", |r| r.changed_at.clone()),
         C::text("issue_id", "The issue's id, which never changes.", |r| known(&r.issue.id)),
         C::text("field_id", "Id of the changed field; Jira often leaves it out.", |r| {
             r.item.at("fieldId").text()
@@ -54,17 +60,24 @@ impl Mapped for Changelog {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
         *lost += issue.changes.lost;
+        let mut budget = RepeatBudget::new();
         for change in issue.changes.elements.iter().copied() {
-            let author = change.at("author");
-            let items = change.at("items").objects(lost).into_iter().enumerate();
-            rows.extend(items.map(|(at, item)| Row {
-                issue,
-                change,
-                author,
-                item,
-                index: count(at),
+            let changed_at = change.at("created").time();
+            let items = change.at("items").objects(lost);
+            let repeated = Repeated::new(change, items.len(), &mut budget, said);
+            rows.extend(items.into_iter().enumerate().map(|(at, item)| {
+                let change = repeated.row(at);
+                let (author, changed_at) = (change.at("author"), changed_at.clone());
+                Row { issue, change, author, changed_at, item, index: count(at) }
             }));
         }
         rows
     }
+}
+
+/// The texts of a change that every row of it repeats.
+fn said(change: Node<'_>) -> [Text<'_>; 4] {
+    let author = change.at("author");
+    let (name, account) = (author.at("displayName").text(), author.at("accountId").text());
+    [change.at("id").id(), author.email(), name, account]
 }

@@ -3,6 +3,9 @@
 //! A media node names a media id, which is not the attachment's id. `_attachments` of the snapshot
 //! has the media id of those whose bytes were fetched; else the node's alternative text is the
 //! file's name. Either only counts when one attachment alone has it.
+//!
+//! The rows of a comment repeat its id, and those of a picture that is shown often the attachment's,
+//! within the bound of [`super::repeats`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,6 +15,7 @@ use crate::issue::Issue;
 use crate::json::Json;
 use crate::node::{Got, Node, Text};
 use crate::adf::{MediaRef, media_of};
+use crate::table::repeats::{RepeatBudget, Repeated};
 
 pub(super) struct MediaLinks;
 
@@ -20,7 +24,7 @@ pub(crate) struct Row<'a> {
     /// `None` for the description.
     comment: Option<Node<'a>>,
     media: MediaRef,
-    attachment: Option<Cow<'a, str>>,
+    attachment: Text<'a>,
 }
 
 type C = Column<MediaLinks>;
@@ -36,7 +40,7 @@ impl Shape for MediaLinks {
         }),
         C::text("media_id", "The media service's id.", |r| known(&r.media.id)),
         C::text("attachment_id", "The attachment that it is, where that is known.", |r| {
-            r.attachment.as_deref().map(Cow::Borrowed).into()
+            r.attachment.borrowed()
         }),
         C::text("alt", "The alternative text, often the file's name.", |r| {
             r.media.alt.as_deref().map(Cow::Borrowed).into()
@@ -49,12 +53,16 @@ impl Mapped for MediaLinks {
         // Elements that are lost here were counted by the tables they belong to.
         let mut lost = 0;
         let names = Names::of(issue, &mut lost);
-        let mut rows = Vec::new();
-        let mut add = |comment, document: Node<'a>| {
+        let (mut rows, mut budget) = (Vec::new(), RepeatBudget::new());
+        let mut add = |comment: Option<Node<'a>>, document: Node<'a>| {
             let shown = document.value().value.map(media_of).unwrap_or_default();
-            rows.extend(shown.into_iter().map(|media| {
+            let id = |comment: Node<'a>| [comment.at("id").id()];
+            let comment = comment.map(|comment| Repeated::new(comment, shown.len(), &mut budget, id));
+            rows.extend(shown.into_iter().enumerate().map(|(at, media)| {
                 let attachment = names.attachment(&media);
-                Row { issue, comment, media, attachment }
+                let bytes = attachment.as_deref().map_or(0, str::len);
+                let attachment = if budget.take(bytes, 1) { attachment.into() } else { Got::ODD };
+                Row { issue, comment: comment.map(|comment| comment.row(at)), media, attachment }
             }));
         };
         add(None, issue.fields.at("description"));

@@ -1,4 +1,6 @@
 //! The cycles of every SLA metric of an issue.
+//!
+//! The cycles of a metric repeat its name, within the bound of [`super::repeats`].
 
 use std::borrow::Cow;
 
@@ -6,6 +8,7 @@ use crate::column::{Column, Mapped, Shape, known};
 use crate::issue::Issue;
 use crate::node::{Got, Node, Text, count};
 use crate::sla::{self, State};
+use crate::table::repeats::{RepeatBudget, Repeated};
 
 pub(super) struct SlaCycles;
 
@@ -55,13 +58,15 @@ impl Shape for SlaCycles {
 
 impl Mapped for SlaCycles {
     fn rows<'a>(issue: &'a Issue<'a>, lost: &mut u64) -> Vec<Row<'a>> {
-        let mut rows = Vec::new();
+        let (mut rows, mut budget) = (Vec::new(), RepeatBudget::new());
         for (field, metric) in sla::metrics(issue) {
-            let cycles = sla::cycles(metric, lost).into_iter().enumerate();
-            rows.extend(cycles.map(|(at, (state, cycle))| Row {
+            let cycles = sla::cycles(metric, lost);
+            let name = |metric: Node<'a>| [metric.at("name").text()];
+            let repeated = Repeated::new(metric, cycles.len(), &mut budget, name);
+            rows.extend(cycles.into_iter().enumerate().map(|(at, (state, cycle))| Row {
                 issue,
                 field,
-                metric,
+                metric: repeated.row(at),
                 number: count(at).saturating_add(1),
                 state,
                 cycle,
