@@ -4,6 +4,8 @@
 //! anything less is [`Unfit`] and never an empty or partial answer. Columns that the file does not
 //! have are null, columns that the schema does not have are dropped.
 
+pub(crate) mod proved;
+
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -153,7 +155,7 @@ mod tests {
     use crate::encode::{Staged, encode};
     use crate::splice::Sorted;
 
-    fn file(folder: &Path) -> Staged {
+    pub(super) fn file(folder: &Path) -> Staged {
         let schema = Arc::new(Schema::new(vec![
             Field::new("issue_id", DataType::Utf8, false),
             Field::new("n", DataType::Int64, true),

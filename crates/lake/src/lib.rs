@@ -61,6 +61,7 @@ mod tree;
 mod redo;
 
 pub use commit::Committed;
+pub use decode::proved::{ProvedFile, prove_file};
 pub use dimension::{Replaced, Shrink};
 pub use divide::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
