@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jira::client::Client;
-use jira::time::{Clock, Instant};
+use jira::time::Clock;
 use lake::{Lake, Mapping};
 use ledger::Ledger;
 use reconcile::attachments::Bounds;
@@ -68,14 +68,11 @@ pub(crate) struct Daemon {
 }
 
 /// Takes settled deliveries out of the ledger when their time is over; without end.
-async fn prune(ledger: Ledger, clock: Clock, keep: Duration) {
+async fn prune(ledger: Ledger, keep: Duration) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
-        let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-        let before = Instant::from_millis(clock.now().millis().saturating_sub(keep_ms));
-        let Some(before) = before else { continue };
-        match ledger.prune_deliveries(before).await {
+        match ledger.prune_older(keep).await {
             Ok(0) => {}
             Ok(pruned) => info!(pruned, "{pruned} old deliveries left the ledger"),
             Err(error) => warn!("old deliveries could not be pruned: {error}"),
@@ -257,7 +254,7 @@ impl Rounds {
             }
         };
         let keep = Duration::from_secs(u64::from(self.settings.webhook.keep_days) * 24 * 3600);
-        let pruning = prune(self.ledger.clone(), self.clock.clone(), keep);
+        let pruning = prune(self.ledger.clone(), keep);
         tokio::pin!(rounds);
         let why = tokio::select! {
             ended = &mut rounds => return ended.map(|()| Ended::Stopped),

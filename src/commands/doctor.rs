@@ -93,6 +93,7 @@ impl Doctor {
             examine_webhook(settings, findings).await;
         }
         examine_folders(settings, findings);
+        examine_ledger(settings, findings).await;
     }
 }
 
@@ -240,6 +241,37 @@ fn examine_folders(settings: &Settings, findings: &mut Findings) {
                 );
             }
         }
+    }
+}
+
+/// Damage that a start found, until the copy was compared with Jira and after that.
+async fn examine_ledger(settings: &Settings, findings: &mut Findings) {
+    if !settings.storage.ledger().exists() {
+        return;
+    }
+    let damage = async {
+        let ledger = start::existing_ledger(settings).await?;
+        let damage = ledger.damage().await;
+        ledger.close().await;
+        anyhow::Ok(damage?)
+    };
+    match damage.await {
+        Ok(None) => findings.add("ledger", Verdict::InOrder, "no damage was found"),
+        Ok(Some(damage)) => {
+            let found = damage.found().map(jira::time::Instant::iso).unwrap_or_default();
+            let what = format!("{found}: {}", damage.kind.describe());
+            match damage.reconciled() {
+                Some(at) => {
+                    let text = format!("{what}; compared with Jira at {}", at.iso());
+                    findings.add("ledger", Verdict::InOrder, text);
+                }
+                None => {
+                    let text = format!("{what}; `jiralake serve` compares the copy with Jira");
+                    findings.add("ledger", Verdict::NotInOrder, text);
+                }
+            }
+        }
+        Err(error) => findings.add("ledger", Verdict::CouldNotLook, format!("{error:#}")),
     }
 }
 

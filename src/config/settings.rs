@@ -153,6 +153,7 @@ pub(crate) struct Reconcile {
     pub(crate) pause_ms: u64,
     pub(crate) backoff_min_ms: u64,
     pub(crate) backoff_max_ms: u64,
+    pub(crate) suspect_wait_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -12,7 +12,7 @@ use reconcile::metrics::Metrics;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use super::opening::open_ledger;
+use super::opening::{Owner, open_ledger};
 use super::{Jobs, Rounds, STOP, start};
 use crate::config::Settings;
 
@@ -49,7 +49,8 @@ impl Alone {
             }
             Err(error) => return Err(error.into()),
         };
-        let ledger = open_ledger(settings, clock.clone()).await?;
+        let owner = if taken { Owner::Other } else { Owner::Us };
+        let ledger = open_ledger(settings, clock.clone(), owner).await?;
         if taken {
             return Ok(Self { ledger, jira, own: None });
         }

@@ -10,6 +10,7 @@ use reconcile::Error;
 use reconcile::attachments::Downloads;
 use reconcile::backfill::Run;
 use reconcile::census::Census;
+use reconcile::damage::AfterDamage;
 use reconcile::jobs::{First, Job, Surroundings};
 use reconcile::sla::SlaPoll;
 use reconcile::sweep::Sweep;
@@ -64,7 +65,14 @@ impl Rounds {
             metrics: self.job_metrics.clone(),
         };
         let stopped = || stop.clone();
+        let after_damage = AfterDamage {
+            ledger: self.ledger.clone(),
+            sweep: sweep.clone(),
+            census: census.clone(),
+            back_off: self.limits.back_off,
+        };
         tokio::join!(
+            after_damage.run(stopped()),
             short.run(around.clone(), stopped(), || async { counts(sweep.pass().await) }),
             long.run(around.clone(), stopped(), || async {
                 counts(sweep.look_back(look_back).await)

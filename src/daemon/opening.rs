@@ -218,7 +218,7 @@ async fn claim(settings: &Settings, name: &'static str, clock: &Clock) -> Result
         Ok(lock) => drop(lock),
         Err(error) => return Err(sorted(error.into())),
     }
-    let error = match open_ledger(settings, clock.clone()).await {
+    let error = match open_ledger(settings, clock.clone(), Owner::Us).await {
         Ok(ledger) => return Ok(ledger),
         Err(error) => error,
     };
@@ -231,7 +231,7 @@ async fn claim(settings: &Settings, name: &'static str, clock: &Clock) -> Result
         return Err(Unopened::Short(shortage, error));
     }
     // The shortage may have ended a moment ago: the second failure is another one.
-    open_ledger(settings, clock.clone()).await.map_err(sorted)
+    open_ledger(settings, clock.clone(), Owner::Us).await.map_err(sorted)
 }
 
 fn sorted(error: anyhow::Error) -> Unopened {
@@ -248,14 +248,30 @@ fn is_vague(error: &anyhow::Error) -> bool {
         && matches!(refused, Some(ledger::Error::Io(_) | ledger::Error::Database(_)))
 }
 
+/// Who owns the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// This process: damage to the ledger is found and recorded.
+    Us,
+    /// Another one.
+    Other,
+}
+
 /// Opens the ledger of these settings, which is made if there is none.
-pub(super) async fn open_ledger(settings: &Settings, clock: Clock) -> anyhow::Result<Ledger> {
+pub(super) async fn open_ledger(
+    settings: &Settings,
+    clock: Clock,
+    owner: Owner,
+) -> anyhow::Result<Ledger> {
     let path = settings.storage.ledger();
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         lake::durable::create_folder(folder)
             .with_context(|| format!("cannot make the ledger's folder {}", folder.display()))?;
     }
-    Ledger::open(&path, clock)
-        .await
-        .with_context(|| format!("cannot open the ledger {}", path.display()))
+    let ledger = match owner {
+        Owner::Us => Ledger::open_owned(&path, clock).await,
+        Owner::Other => Ledger::open(&path, clock).await,
+    };
+    let ledger = ledger.with_context(|| format!("cannot open the ledger {}", path.display()))?;
+    Ok(ledger.bounded_by(start::wait_bounds(settings)))
 }

@@ -11,7 +11,7 @@ use jira::id::IssueKey;
 use jira::pace::{Pace, Priority, Rates};
 use jira::time::Clock;
 use lake::{Lake, Layout, Raw, Style};
-use ledger::Ledger;
+use ledger::{Ledger, WaitBounds};
 use reconcile::attachments::Bounds;
 use reconcile::dimensions::{Details, Dimensions};
 use reconcile::look::Limits as LoopLimits;
@@ -343,6 +343,18 @@ pub(crate) fn shortage_back_off(limits: &LoopLimits) -> BackOff {
     BackOff { min: limits.back_off.min.min(max), max }
 }
 
+/// The longest waits that the loop and the downloads may set; see [`WaitBounds`].
+pub(crate) fn wait_bounds(settings: &Settings) -> WaitBounds {
+    let loop_ = &settings.reconcile;
+    let [back_off, pause, look, confirm] =
+        [loop_.backoff_max_ms, loop_.pause_ms, loop_.look_timeout_ms, loop_.confirm_pause_ms]
+            .map(Duration::from_millis);
+    let usual = WaitBounds::default();
+    // The jitter adds up to three tenths.
+    let wait = usual.wait.max(back_off.saturating_mul(2)).max(pause).max(confirm);
+    WaitBounds { wait, lease: usual.lease.max(look.saturating_mul(3)) }
+}
+
 /// The loop's bounds.
 pub(crate) fn loop_limits(settings: &Settings) -> anyhow::Result<LoopLimits> {
     let loop_ = &settings.reconcile;
@@ -353,6 +365,7 @@ pub(crate) fn loop_limits(settings: &Settings) -> anyhow::Result<LoopLimits> {
         look_timeout: Duration::from_millis(loop_.look_timeout_ms),
         confirm_pause: Duration::from_millis(loop_.confirm_pause_ms),
         pause: Duration::from_millis(loop_.pause_ms),
+        suspect_wait: Duration::from_millis(loop_.suspect_wait_ms),
         back_off: BackOff {
             min: Duration::from_millis(loop_.backoff_min_ms),
             max: Duration::from_millis(loop_.backoff_max_ms),

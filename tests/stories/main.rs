@@ -67,5 +67,11 @@ mod access;
 #[path = "faults/descriptors.rs"]
 mod descriptors;
 #[cfg(test)]
+#[path = "faults/deaths.rs"]
+mod deaths;
+#[cfg(test)]
+#[path = "faults/ledger_damage.rs"]
+mod ledger_damage;
+#[cfg(test)]
 #[path = "faults/damage.rs"]
 mod damage;

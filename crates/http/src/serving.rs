@@ -61,6 +61,8 @@ impl Service {
         let http = http1::Builder::new()
             // `PacedStream` knows more of time than these.
             .header_read_timeout(None)
+            // The library panics over a clock before 1970, and Jira does not read the date.
+            .auto_date_header(false)
             .max_buf_size(HEADER_BYTES)
             .serve_connection(TokioIo::new(Lingering::new(paced)), service);
         let mut http = std::pin::pin!(http);

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
 
@@ -67,6 +67,18 @@ impl Instant {
     /// How long after `earlier` this instant is; zero when it is not after it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The instant that the machine's clock shows. One before 1970 is negative, and one outside the
+    /// calendar is its first or last instant: a wrong clock MUST NOT end the program.
+    fn of_system(time: SystemTime) -> Self {
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let millis = match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => millis(since),
+            Err(before) => -millis(before.duration()),
+        };
+        let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+        Self(millis.clamp(first.timestamp_millis(), last.timestamp_millis()))
     }
 
     fn utc(self) -> DateTime<Utc> {
@@ -160,7 +172,7 @@ impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
-        Self::new(|| Instant(Utc::now().timestamp_millis()))
+        Self::new(|| Instant::of_system(SystemTime::now()))
     }
 
     /// A clock that tells what `now` tells.
@@ -199,6 +211,22 @@ mod tests {
         check("2026-02-30T12:06:52.829+0100", None);
         check("2026-02-03T12:06:52.829", None);
         check("yesterday", None);
+    }
+
+    #[test]
+    fn a_clock_before_1970_or_after_all_calendars_shows_an_instant() {
+        let second = Duration::from_secs(1);
+        let shown = |time| Instant::of_system(time).iso();
+        assert_eq!(shown(UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
+        assert_eq!(shown(UNIX_EPOCH - second), "1969-12-31T23:59:59.000Z");
+        assert_eq!(shown(UNIX_EPOCH + second), "1970-01-01T00:00:01.000Z");
+        let far = Duration::from_secs(u64::from(u32::MAX) * 3_000);
+        for time in [UNIX_EPOCH + far, UNIX_EPOCH - far] {
+            let shown = Instant::of_system(time);
+            assert!(Instant::from_millis(shown.millis()).is_some(), "{shown:?}");
+            assert!(shown.iso() != "1970-01-01T00:00:00.000Z");
+            shown.plus(Duration::MAX).iso();
+        }
     }
 
     #[test]

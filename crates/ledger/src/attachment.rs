@@ -96,13 +96,14 @@ pub struct AttachmentCounts {
 impl Ledger {
     /// Up to `most` attachments that are to be downloaded now; those that a person waits for first.
     pub async fn due_attachments(&self, most: u32) -> Result<Vec<Attachment>, Error> {
-        let now = self.store.clock.now().millis();
+        let horizon = self.store.bounds.from(self.store.clock.now());
         let rows = sqlx::query(
-            "SELECT * FROM attachments WHERE state = 'pending' AND due_at <= $1
+            "SELECT * FROM attachments WHERE state = 'pending' AND (due_at <= $1 OR due_at > $3)
              ORDER BY due_at, id LIMIT $2",
         )
-        .bind(now)
+        .bind(horizon.now)
         .bind(most)
+        .bind(horizon.wait)
         .fetch_all(&self.store.read)
         .await?;
         rows.iter().map(stored).collect()

@@ -1,6 +1,7 @@
 //! The audit log, read back: list, show, replay, prune.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jira::id::Subject;
 use jira::time::Instant;
@@ -15,6 +16,8 @@ use crate::{Delivery, Error, Ledger, Source, body, issue, recorder};
 const PAGE: u32 = 1000;
 /// Deliveries that one transaction prunes, so that recording does not wait long.
 const PRUNE: i64 = 500;
+/// The span of the log that may be pruned in one pass, in milliseconds.
+const PRUNED_SPAN: i64 = 24 * 3_600_000;
 
 /// Which deliveries to list. What is `None` does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +105,24 @@ impl Ledger {
             delivery.subjects.into_iter().map(|pointed| pointed.subject).collect();
         self.hint(&subjects, Source::Person, self.store.clock.now()).await?;
         Ok(subjects)
+    }
+
+    /// Forgets settled deliveries that are older than `keep`, of the oldest day only: a clock that is
+    /// years ahead for an hour costs a day of the log and not all of it. To be called hourly.
+    pub async fn prune_older(&self, keep: Duration) -> Result<u64, Error> {
+        let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        let wanted = self.store.clock.now().millis().saturating_sub(keep);
+        let oldest: Option<i64> = sqlx::query_scalar(
+            "SELECT MIN(oldest) FROM (
+                 SELECT MIN(received_at) AS oldest FROM deliveries WHERE outcome = 'noted'
+                 UNION ALL SELECT MIN(received_at) FROM deliveries WHERE outcome = 'applied'
+                 UNION ALL SELECT MIN(received_at) FROM deliveries WHERE outcome = 'superseded')",
+        )
+        .fetch_one(&self.store.read)
+        .await?;
+        let before = oldest.map_or(wanted, |oldest| wanted.min(oldest.saturating_add(PRUNED_SPAN)));
+        let Some(before) = Instant::from_millis(before) else { return Ok(0) };
+        self.prune_deliveries(before).await
     }
 
     /// Forgets deliveries that were received before an instant and are settled; pending ones and

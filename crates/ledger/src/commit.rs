@@ -89,6 +89,9 @@ impl Ledger {
             loss::mark(&mut tx, some, now).await?;
         }
         self.store.finish(tx).await?;
+        if let Some(mark) = self.store.mark.get() {
+            mark.committed(commit.id.get());
+        }
         self.store.wake();
         Ok(())
     }
@@ -151,6 +154,7 @@ async fn take_out(tx: &mut SqliteConnection, looks: &[&(String, i64)]) -> Result
     .await?;
     sqlx::query(
         "UPDATE work SET attempts = 0, absences = 0, absent_since = NULL, last_error = NULL,
+             deaths = 0, alone = 0,
              due_at = COALESCE(again_at, due_at),
              hinted_at = COALESCE(again_hinted_at, hinted_at),
              lease_until = NULL, leased_version = NULL,
@@ -181,6 +185,7 @@ async fn look_again(
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
              FROM json_each($1))
          UPDATE work SET attempts = attempts + 1, last_error = looks.reason,
+             deaths = 0, alone = 0,
              absences = 0, absent_since = NULL,
              due_at = CASE WHEN again_at < looks.due THEN again_at ELSE looks.due END,
              priority = CASE WHEN work.version = looks.version THEN looks.priority

@@ -18,6 +18,10 @@ pub enum Error {
     /// ledger is opened anew.
     #[error("the disk failed under the ledger")]
     Io(#[source] Arc<sqlx::Error>),
+    /// The name of the database or of its log leads to another file than the one that is open, or to
+    /// none. No delivery is recorded any more until the ledger is opened anew.
+    #[error("the ledger's file was removed or replaced while it was open")]
+    Replaced,
     /// Another process holds the database.
     #[error("the ledger is locked by another process")]
     Locked(#[source] Arc<sqlx::Error>),
@@ -103,7 +107,9 @@ fn by_code(code: i32, source: Arc<sqlx::Error>) -> Error {
     const NOTADB: i32 = 26;
     // Growing the shared-memory file met a full disk; nothing was written, nothing to distrust.
     const IOERR_SHMSIZE: i32 = IOERR | (19 << 8);
+    const READONLY_MOVED: i32 = 8 | (4 << 8);
     match (code, code & 0xff) {
+        (READONLY_MOVED, _) => Error::Replaced,
         (IOERR_SHMSIZE, _) | (_, FULL) => Error::Full(source),
         (_, IOERR) => Error::Io(source),
         (_, BUSY | LOCKED) => Error::Locked(source),
@@ -125,6 +131,7 @@ mod tests {
         assert!(matches!(sorted(4874), Error::Full(_)), "shared memory cannot grow");
         assert!(matches!(sorted(1034), Error::Io(_)), "fsync failed");
         assert!(matches!(sorted(778), Error::Io(_)), "write failed");
+        assert!(matches!(sorted(1032), Error::Replaced), "the file was moved");
         assert!(matches!(sorted(5), Error::Locked(_)));
         assert!(matches!(sorted(517), Error::Locked(_)), "busy snapshot");
         assert!(matches!(sorted(267), Error::Unreadable { .. }));

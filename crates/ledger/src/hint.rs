@@ -63,7 +63,10 @@ impl Ledger {
     }
 }
 
-/// Raises the work of subjects and returns the number of the first hint; the others follow it one by
+/// Raises the work of subjects. Work that ended the process twice does not become due by hints more
+/// often than hourly: each time may end it again.
+///
+/// Returns the number of the first hint; the others follow it one by
 /// one.
 pub(crate) async fn raise(tx: &mut SqliteConnection, hints: &[Hint]) -> Result<i64, Error> {
     let subjects: Vec<String> = hints.iter().map(|hint| hint.subject.to_string()).collect();
@@ -88,8 +91,12 @@ pub(crate) async fn raise(tx: &mut SqliteConnection, hints: &[Hint]) -> Result<i
              deleted_hint = excluded.deleted_hint,
              priority = CASE WHEN work.state = 'due' AND work.priority < excluded.priority
                  THEN work.priority ELSE excluded.priority END,
-             due_at = CASE WHEN work.state = 'due' AND work.due_at < excluded.due_at
-                 THEN work.due_at ELSE excluded.due_at END,
+             due_at = CASE
+                 WHEN work.state = 'due' AND (work.due_at < excluded.due_at OR work.deaths > 1)
+                     THEN work.due_at
+                 WHEN work.deaths > 1 AND excluded.due_at < work.parked_at + 3600000
+                     THEN work.parked_at + 3600000
+                 ELSE excluded.due_at END,
              hinted_at = CASE WHEN work.state = 'due'
                  THEN work.hinted_at ELSE excluded.hinted_at END,
              again_at = CASE WHEN work.leased_version IS NULL THEN NULL

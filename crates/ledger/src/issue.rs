@@ -238,6 +238,7 @@ fn row(issue: &IssueRecord, commit: CommitId) -> Value {
 }
 
 /// Marks whoever else holds these keys by older evidence, and asks to look at those that exist.
+/// Evidence from the future comes from a clock that was ahead, and counts as the oldest.
 pub(crate) async fn doubt(
     tx: &mut SqliteConnection,
     issues: &[IssueRecord],
@@ -249,11 +250,14 @@ pub(crate) async fn doubt(
          WHERE key IN (SELECT value FROM json_each($1)) AND key_in_doubt = 0 AND EXISTS (
              SELECT 1 FROM issues AS other
              WHERE other.key = issues.key AND other.id <> issues.id AND other.deleted_at IS NULL
-                 AND (issues.deleted_at IS NOT NULL OR other.synced_at > issues.synced_at
-                     OR (other.synced_at = issues.synced_at AND other.id > issues.id)))
+                 AND (issues.deleted_at IS NOT NULL
+                     OR (CASE WHEN other.synced_at > $2 THEN 0 ELSE other.synced_at END, other.id)
+                         > (CASE WHEN issues.synced_at > $2 THEN 0 ELSE issues.synced_at END,
+                            issues.id)))
          RETURNING id, deleted_at",
     )
     .bind(json!(keys).to_string())
+    .bind(now.millis())
     .fetch_all(&mut *tx)
     .await?;
     let mut hints = Vec::new();

@@ -12,6 +12,11 @@
 
 mod error;
 mod open;
+mod files;
+mod full;
+mod mark;
+mod damage;
+mod own;
 
 mod body;
 mod delivery;
@@ -22,6 +27,8 @@ mod hint;
 mod park;
 mod resolve;
 mod settle;
+mod suspect;
+mod wait;
 mod work;
 
 mod breaker;
@@ -42,6 +49,7 @@ pub use catalog::{CatalogFile, CommitId};
 pub use checked::Checked;
 pub use commit::{Again, Commit, Finished};
 pub use count::Counts;
+pub use damage::{DamageKind, LedgerDamage};
 pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};
 pub use error::Error;
 pub use issue::{IssueRecord, Placed};
@@ -50,4 +58,6 @@ pub use loss::Loss;
 pub use open::Ledger;
 pub use park::Parked;
 pub use resolve::Resolved;
+pub use suspect::ReleasedLeases;
+pub use wait::WaitBounds;
 pub use work::{Source, Work};

@@ -17,7 +17,11 @@ use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::files::{self, FileIdentity, OpenFiles};
+use crate::full::FullDisk;
+use crate::mark::MarkFile;
 use crate::recorder::Recorder;
+use crate::wait::WaitBounds;
 
 /// A write transaction. Dropped without [`Store::finish`], nothing of it happened.
 pub(crate) type Write = Transaction<'static, Sqlite>;
@@ -43,9 +47,18 @@ pub(crate) struct Store {
     pub(crate) write: SqlitePool,
     pub(crate) read: SqlitePool,
     pub(crate) clock: Clock,
+    /// Keeps the log open, whatever becomes of the other connections: SQLite removes it with the last
+    /// one, and [`OpenFiles::verify`] would take that for damage.
+    anchor: SqlitePool,
+    files: Arc<OpenFiles>,
+    /// Of the owner only; see `own.rs`.
+    pub(crate) mark: Arc<OnceLock<Arc<MarkFile>>>,
+    pub(crate) full: Arc<FullDisk>,
+    /// How far ahead times in it are believed.
+    pub(crate) bounds: WaitBounds,
     /// Raised whenever work may have become due.
     wake: Arc<watch::Sender<u64>>,
-    /// The first disk failure. After it nothing more is acknowledged: a later fsync that succeeds
+    /// The first disk failure, or that the file was removed or replaced. After it nothing more is acknowledged: a later fsync that succeeds
     /// says nothing about the bytes of the one that failed.
     failed: Arc<OnceLock<Error>>,
 }
@@ -55,21 +68,40 @@ impl Ledger {
     /// folder must exist. Must be called within a tokio runtime, which then writes the deliveries.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, Error> {
         create(path.to_owned()).await?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_WAIT)
-            .pragma("journal_size_limit", WAL_BYTES)
-            .disable_statement_logging();
+        let path = files::resolved(path.to_owned()).await?;
+        let identity = FileIdentity::of(&path).map_err(sqlx::Error::Io)?;
+        let options = options(&path);
         let write = pool(1).connect_with(options.clone()).await?;
+        match Self::over(&path, (write.clone(), options), identity, clock).await {
+            Ok(ledger) => Ok(ledger),
+            Err(error) => {
+                // What is closed later would still touch the files, which may be others by then.
+                write.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn over(
+        path: &Path,
+        (write, options): (SqlitePool, SqliteConnectOptions),
+        identity: FileIdentity,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         sqlx::migrate!().run(&write).await?;
-        let read = pool(READERS).connect_with(options.read_only(true)).await?;
+        let options = options.read_only(true);
+        let read = pool(READERS).connect_with(options.clone()).await?;
+        let anchor = pool(1).connect_with(options).await?;
+        sqlx::query("SELECT COUNT(*) FROM cursors").fetch_one(&anchor).await?;
         let store = Store {
             write,
             read,
+            anchor,
+            files: Arc::new(OpenFiles::opened(path, identity)?),
+            mark: Arc::default(),
+            full: Arc::default(),
             clock,
+            bounds: WaitBounds::default(),
             wake: Arc::new(watch::Sender::new(0)),
             failed: Arc::default(),
         };
@@ -82,7 +114,13 @@ impl Ledger {
     pub async fn close(&self) {
         self.recorder.close().await;
         self.store.read.close().await;
+        self.store.anchor.close().await;
         self.store.write.close().await;
+        if let (Some(mark), None) = (self.store.mark.get(), self.store.failed())
+            && let Err(error) = mark.close(self.store.files.database())
+        {
+            tracing::warn!("the next start checks the ledger: its mark cannot be written: {error}");
+        }
     }
 
     /// A receiver whose value changes whenever work may have become due. Time passing is not told:
@@ -91,7 +129,7 @@ impl Ledger {
         self.store.wake.subscribe()
     }
 
-    /// The disk failure after which no delivery is recorded any more, if there was one.
+    /// The failure of the disk or of the file after which no delivery is recorded any more, if there was one.
     pub fn failed(&self) -> Option<Error> {
         self.store.failed.get().cloned()
     }
@@ -106,15 +144,21 @@ impl Store {
 
     /// Commits; durable when it returns `Ok`.
     pub(crate) async fn finish(&self, write: Write) -> Result<(), Error> {
-        write.commit().await.map_err(|error| self.note(error.into()))
+        write.commit().await.map_err(|error| self.note(error.into()))?;
+        // What was committed into a file that has no name any more is lost.
+        self.files.verify().map_err(|error| self.note(error))?;
+        self.full.ends();
+        Ok(())
     }
 
-    /// Remembers a disk failure.
+    /// Remembers a failure of the disk or of the file, and that there is no space.
     pub(crate) fn note(&self, error: Error) -> Error {
-        if let Error::Io(_) = &error
-            && self.failed.set(error.clone()).is_ok()
-        {
-            tracing::error!("the disk failed under the ledger, nothing more is acknowledged");
+        match &error {
+            Error::Io(_) | Error::Replaced if self.failed.set(error.clone()).is_ok() => {
+                tracing::error!("{error}, nothing more is acknowledged");
+            }
+            Error::Full(_) => self.full.begins(self.clock.now()),
+            _ => {}
         }
         error
     }
@@ -128,7 +172,18 @@ impl Store {
     }
 }
 
-fn pool(connections: u32) -> SqlitePoolOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_WAIT)
+        .pragma("journal_size_limit", WAL_BYTES)
+        .disable_statement_logging()
+}
+
+pub(crate) fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(QUEUE_WAIT)

@@ -34,6 +34,7 @@ impl Ledger {
         let mut tx = self.store.begin().await?;
         let parked = sqlx::query(
             "UPDATE work SET state = 'parked', parked_at = $3, reason = $4, remedy = $5,
+                 deaths = 0, alone = 0,
                  lease_until = NULL, leased_version = NULL
              WHERE subject = $1 AND leased_version = $2 AND version = $2",
         )
@@ -49,6 +50,7 @@ impl Ledger {
         } else {
             sqlx::query(
                 "UPDATE work SET attempts = 0, absences = 0, absent_since = NULL, last_error = $3,
+                     deaths = 0, alone = 0,
                      due_at = COALESCE(again_at, due_at), lease_until = NULL,
                      leased_version = NULL, again_at = NULL, again_hinted_at = NULL
                  WHERE subject = $1 AND leased_version = $2",
@@ -90,11 +92,12 @@ impl Ledger {
         let now = self.store.clock.now();
         let mut tx = self.store.begin().await?;
         let subject = issue::known(&mut tx, subject).await?;
-        let parked = sqlx::query("SELECT 1 FROM work WHERE subject = $1 AND state = 'parked'")
-            .bind(subject.to_string())
-            .fetch_optional(&mut *tx)
-            .await?
-            .is_some();
+        let cleared =
+            sqlx::query("UPDATE work SET deaths = 0 WHERE subject = $1 AND state = 'parked'")
+                .bind(subject.to_string())
+                .execute(&mut *tx)
+                .await?;
+        let parked = cleared.rows_affected() > 0;
         if parked {
             let source = Source::Person;
             let hint = Hint { subject, source, at: now, due: now, deleted: false };

@@ -8,11 +8,12 @@
 
 use std::sync::Arc;
 
+use jira::time::Instant;
 use sqlx::SqliteConnection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::open::Store;
-use crate::{Error, Ledger, NewDelivery, Recorded, body};
+use crate::{Error, Ledger, NewDelivery, Recorded, body, full};
 
 mod group;
 
@@ -95,7 +96,8 @@ impl Recorder {
 
 async fn run(store: Store, mut receiver: mpsc::Receiver<Message>) {
     let mut closers = Vec::new();
-    while let Some(first) = receiver.recv().await {
+    let mut full = store.full.changes();
+    while let Some(first) = next(&store, &mut receiver, &mut full).await {
         let mut group = Vec::new();
         let mut bytes = 0;
         let mut next = Some(first);
@@ -120,6 +122,25 @@ async fn run(store: Store, mut receiver: mpsc::Receiver<Message>) {
     for done in closers {
         if done.send(()).is_err() {
             tracing::debug!("nobody waits any more for the recorder to close");
+        }
+    }
+}
+
+/// The next message; while the disk is full, its space is tried meanwhile.
+async fn next(
+    store: &Store,
+    receiver: &mut mpsc::Receiver<Message>,
+    full: &mut watch::Receiver<Option<Instant>>,
+) -> Option<Message> {
+    loop {
+        let is_full = full.borrow_and_update().is_some();
+        tokio::select! {
+            biased;
+            message = receiver.recv() => return message,
+            changed = full.changed() => if changed.is_err() {
+                return receiver.recv().await;
+            },
+            () = tokio::time::sleep(full::TRY_EVERY), if is_full => full::probe(store).await,
         }
     }
 }
@@ -154,6 +175,9 @@ async fn write(store: &Store, group: &[Entry]) -> Result<Vec<Recorded>, Error> {
     let mut tx = store.begin().await?;
     let recorded = group::insert(&mut tx, group).await?;
     store.finish(tx).await?;
+    if let (Some(mark), Some(last)) = (store.mark.get(), recorded.iter().map(|one| one.seq).max()) {
+        mark.acknowledge(last, store.clock.now().millis());
+    }
     store.wake();
     Ok(recorded)
 }
@@ -255,6 +279,7 @@ mod tests {
             assert!(acknowledged < 200, "the limit was not met");
         };
         assert!(matches!(error, Error::Full(_)), "{error:?}");
+        assert_eq!(ledger.full_since(), Instant::from_millis(1_000));
         let group = (0..20).map(|n| ledger.record(delivery(1_000 + n)));
         let group: Vec<_> = group.map(Box::pin).collect();
         pragma(&ledger, "PRAGMA max_page_count = 1").await;
@@ -267,6 +292,13 @@ mod tests {
         assert!(counts.add_up() && failed > 0);
         assert!(ledger.failed().is_none());
         pragma(&ledger, "PRAGMA max_page_count = 100000").await;
+        let ends = async {
+            while ledger.full_since().is_some() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let without_traffic = tokio::time::timeout(std::time::Duration::from_secs(60), ends).await;
+        without_traffic.expect("the state ends by itself");
         ledger.record(delivery(2_000)).await.unwrap();
         assert_eq!(ledger.counts().await.unwrap().received, counts.received + 1);
     }

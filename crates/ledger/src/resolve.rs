@@ -47,7 +47,7 @@ impl Ledger {
                 rename(&mut tx, &key, &id).await?;
                 Resolved::Yours(moved)
             }
-            Some(Some(until)) if until > now.millis() => {
+            Some(Some(until)) if self.store.bounds.from(now).lapse(until) > now.millis() => {
                 remove(&mut tx, &key).await?;
                 let subject = moved.subject;
                 let Work { source, hinted_at: at, deleted_hint: deleted, .. } = *work;
@@ -85,17 +85,19 @@ async fn remove(tx: &mut SqliteConnection, key: &str) -> Result<(), Error> {
 /// look in hand may have started before the id's hints: a new version makes sure of another one.
 async fn merge(tx: &mut SqliteConnection, key: &str, id: &str) -> Result<(), Error> {
     let version = hint::next(tx, "version").await?;
-    let row =
-        sqlx::query("DELETE FROM work WHERE subject = $1 RETURNING due_at, hinted_at, priority")
-            .bind(id)
-            .fetch_one(&mut *tx)
-            .await?;
+    let row = sqlx::query(
+        "DELETE FROM work WHERE subject = $1 RETURNING due_at, hinted_at, priority, deaths",
+    )
+    .bind(id)
+    .fetch_one(&mut *tx)
+    .await?;
     sqlx::query(
         "UPDATE work SET subject = $2, version = $3,
              again_at = CASE WHEN again_at < $4 THEN again_at ELSE $4 END,
              again_hinted_at = CASE WHEN again_hinted_at < $5 THEN again_hinted_at ELSE $5 END,
              hinted_at = CASE WHEN hinted_at < $5 THEN hinted_at ELSE $5 END,
-             priority = CASE WHEN priority < $6 THEN priority ELSE $6 END
+             priority = CASE WHEN priority < $6 THEN priority ELSE $6 END,
+             deaths = CASE WHEN deaths > $7 THEN deaths ELSE $7 END
          WHERE subject = $1",
     )
     .bind(key)
@@ -104,6 +106,7 @@ async fn merge(tx: &mut SqliteConnection, key: &str, id: &str) -> Result<(), Err
     .bind(row.try_get::<i64, _>("due_at")?)
     .bind(row.try_get::<i64, _>("hinted_at")?)
     .bind(row.try_get::<i64, _>("priority")?)
+    .bind(row.try_get::<i64, _>("deaths")?)
     .execute(tx)
     .await?;
     Ok(())

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::open::{instant, unsigned};
+use crate::wait::Horizon;
 use crate::{Error, Ledger, delivery, hint, issue};
 
 /// Claims in one transaction: deliveries wait for it.
@@ -97,6 +98,7 @@ pub struct Work {
 
 impl Ledger {
     /// Takes up to `most` subjects that are due and not leased, most urgent and longest due first.
+    /// Suspects are not among them: see [`Ledger::lease_suspects`].
     /// They are nobody else's until `until`; then they come back.
     pub async fn lease(&self, most: u32, until: Instant) -> Result<Vec<Work>, Error> {
         self.lease_of(&Source::ALL, most, until).await
@@ -109,31 +111,10 @@ impl Ledger {
         most: u32,
         until: Instant,
     ) -> Result<Vec<Work>, Error> {
-        let now = self.store.clock.now().millis();
+        let now = self.store.clock.now();
         let mut tx = self.store.begin().await?;
-        let rows = due(&mut tx, sources, (now, most)).await?;
-        let mut leased = Vec::with_capacity(rows.len());
-        for row in rows {
-            let mut work = Work::stored(&row)?;
-            let lapsed: Option<i64> = row.try_get("leased_version")?;
-            if lapsed.is_some() {
-                work.version = hint::next(&mut tx, "version").await?;
-            }
-            leased.push(work);
-        }
-        let leases: Vec<(String, i64)> =
-            leased.iter().map(|work| (work.subject.to_string(), work.version)).collect();
-        sqlx::query(
-            "WITH leases (subject, version) AS (
-                 SELECT value ->> 0, value ->> 1 FROM json_each($1))
-             UPDATE work SET version = leases.version, leased_version = leases.version,
-                 lease_until = $2, again_at = NULL, again_hinted_at = NULL
-             FROM leases WHERE work.subject = leases.subject",
-        )
-        .bind(json!(leases).to_string())
-        .bind(until.millis())
-        .execute(&mut *tx)
-        .await?;
+        let rows = due(&mut tx, sources, self.store.bounds.from(now), most).await?;
+        let leased = grant(&mut tx, &rows, now, until).await?;
         self.store.finish(tx).await?;
         Ok(leased)
     }
@@ -165,7 +146,7 @@ impl Ledger {
                 .bind(until.millis())
                 .fetch_optional(&mut *tx)
                 .await?;
-                claimed.extend(row.map(|row| Work::stored(&row)).transpose()?);
+                claimed.extend(row.map(|row| Work::stored(&row, now)).transpose()?);
             }
             self.store.finish(tx).await?;
         }
@@ -174,58 +155,73 @@ impl Ledger {
 
     /// When the next subject becomes due or the next lease lapses; it may be past already.
     pub async fn next_due(&self) -> Result<Option<Instant>, Error> {
-        let due: Option<i64> = sqlx::query_scalar(
-            "SELECT due_at FROM work WHERE state = 'due' AND lease_until IS NULL
-             ORDER BY due_at LIMIT 1",
-        )
-        .fetch_optional(&self.store.read)
-        .await?;
-        let lapse: Option<i64> = sqlx::query_scalar(
-            "SELECT lease_until FROM work WHERE lease_until IS NOT NULL
-             ORDER BY lease_until LIMIT 1",
-        )
-        .fetch_optional(&self.store.read)
-        .await?;
-        [due, lapse].into_iter().flatten().min().map(instant).transpose()
+        let horizon = self.store.bounds.from(self.store.clock.now());
+        // Each is the first or last entry of an index.
+        let ends: [Option<i64>; 4] = {
+            let row = sqlx::query(
+                "SELECT
+                     (SELECT MIN(due_at) FROM work WHERE state = 'due' AND lease_until IS NULL),
+                     (SELECT MAX(due_at) FROM work WHERE state = 'due' AND lease_until IS NULL),
+                     (SELECT MIN(lease_until) FROM work), (SELECT MAX(lease_until) FROM work)",
+            )
+            .fetch_one(&self.store.read)
+            .await?;
+            [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?]
+        };
+        let [first_due, last_due, first_lapse, last_lapse] = ends;
+        let due = [first_due, last_due].into_iter().flatten().map(|due| horizon.due(due));
+        let lapse = [first_lapse, last_lapse].into_iter().flatten();
+        let lapse = lapse.map(|until| horizon.lapse(until));
+        due.chain(lapse).min().map(instant).transpose()
     }
 
     /// When the next subject of these sources becomes due that nobody has, or had until a lease
     /// lapsed; it may be past already. Only reads, unlike a lease.
     pub async fn next_due_of(&self, sources: &[Source]) -> Result<Option<Instant>, Error> {
-        let now = self.store.clock.now().millis();
+        let horizon = self.store.bounds.from(self.store.clock.now());
         let mut next: Option<i64> = None;
         for source in sources {
-            let due: Option<i64> = sqlx::query_scalar(
-                "SELECT due_at FROM work
-                 WHERE state = 'due' AND priority = $1
-                     AND (lease_until IS NULL OR lease_until <= $2)
-                 ORDER BY due_at LIMIT 1",
+            let due: (Option<i64>, Option<i64>) = sqlx::query_as(
+                "SELECT
+                     (SELECT due_at FROM work
+                      WHERE state = 'due' AND deaths = 0 AND priority = $1
+                          AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3)
+                      ORDER BY due_at LIMIT 1),
+                     (SELECT due_at FROM work
+                      WHERE state = 'due' AND deaths = 0 AND priority = $1 AND due_at > $4
+                          AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3)
+                      LIMIT 1)",
             )
             .bind(source.priority())
-            .bind(now)
-            .fetch_optional(&self.store.read)
+            .bind(horizon.now)
+            .bind(horizon.lease)
+            .bind(horizon.wait)
+            .fetch_one(&self.store.read)
             .await?;
-            next = [next, due].into_iter().flatten().min();
+            let due = [due.0, due.1].into_iter().flatten().map(|due| horizon.due(due));
+            next = due.chain(next).min();
         }
         next.map(instant).transpose()
     }
 
     /// How many subjects of these sources could be leased now; counted up to `most`.
     pub async fn due_of(&self, sources: &[Source], most: usize) -> Result<usize, Error> {
-        let now = self.store.clock.now().millis();
+        let horizon = self.store.bounds.from(self.store.clock.now());
         let mut due = 0_usize;
         for source in sources {
             let room = i64::try_from(most.saturating_sub(due)).unwrap_or(i64::MAX);
             let of_source: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM (
                      SELECT 1 FROM work
-                     WHERE state = 'due' AND priority = $1 AND due_at <= $2
-                         AND (lease_until IS NULL OR lease_until <= $2)
+                     WHERE state = 'due' AND deaths = 0 AND priority = $1 AND (due_at <= $2 OR due_at > $4)
+                         AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $5)
                      LIMIT $3)",
             )
             .bind(source.priority())
-            .bind(now)
+            .bind(horizon.now)
             .bind(room)
+            .bind(horizon.wait)
+            .bind(horizon.lease)
             .fetch_one(&self.store.read)
             .await?;
             due = due.saturating_add(unsigned(of_source)?);
@@ -260,21 +256,6 @@ impl Ledger {
         Ok(left)
     }
 
-    /// Ends every lease; at start, when this process is the only one and leases are a dead one's.
-    pub async fn release_leases(&self) -> Result<u64, Error> {
-        let mut tx = self.store.begin().await?;
-        let released = sqlx::query(
-            "UPDATE work SET lease_until = NULL, leased_version = NULL,
-                 again_at = NULL, again_hinted_at = NULL
-             WHERE leased_version IS NOT NULL",
-        )
-        .execute(&mut *tx)
-        .await?;
-        self.store.finish(tx).await?;
-        self.store.wake();
-        Ok(released.rows_affected())
-    }
-
     /// Gives work back after a failure, to be tried again from `due` on, or as soon as a hint that
     /// came meanwhile wants.
     pub async fn retry(&self, work: &Work, due: Instant, error: &str) -> Result<(), Error> {
@@ -290,7 +271,7 @@ impl Ledger {
         let mut tx = self.store.begin().await?;
         sqlx::query(
             "UPDATE work SET attempts = attempts + $4, last_error = COALESCE($5, last_error),
-                 due_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END,
+                 due_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END, alone = 0,
                  lease_until = NULL, leased_version = NULL,
                  again_at = NULL, again_hinted_at = NULL
              WHERE subject = $1 AND leased_version = $2",
@@ -313,8 +294,9 @@ impl Ledger {
         let now = self.store.clock.now().millis();
         let mut tx = self.store.begin().await?;
         let absences: Option<i64> = sqlx::query_scalar(
-            "UPDATE work SET absences = absences + 1, absent_since = COALESCE(absent_since, $4),
-                 due_at = $3, lease_until = NULL, leased_version = NULL,
+            "UPDATE work SET absences = absences + 1, 
+                 absent_since = CASE WHEN absent_since <= $4 THEN absent_since ELSE $4 END,
+                 due_at = $3, alone = 0, lease_until = NULL, leased_version = NULL,
                  again_at = NULL, again_hinted_at = NULL
              WHERE subject = $1 AND leased_version = $2
              RETURNING absences",
@@ -332,25 +314,68 @@ impl Ledger {
     }
 }
 
+/// Leases rows to the caller.
+pub(crate) async fn grant(
+    tx: &mut SqliteConnection,
+    rows: &[SqliteRow],
+    now: Instant,
+    until: Instant,
+) -> Result<Vec<Work>, Error> {
+    let mut leased = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut work = Work::stored(row, now)?;
+        let lapsed: Option<i64> = row.try_get("leased_version")?;
+        if lapsed.is_some() {
+            work.version = hint::next(tx, "version").await?;
+        }
+        leased.push(work);
+    }
+    let leases: Vec<(String, i64)> =
+        leased.iter().map(|work| (work.subject.to_string(), work.version)).collect();
+    sqlx::query(
+        "WITH leases (subject, version) AS (
+             SELECT value ->> 0, value ->> 1 FROM json_each($1))
+         UPDATE work SET version = leases.version, leased_version = leases.version,
+             lease_until = $2, alone = 0, again_at = NULL, again_hinted_at = NULL
+         FROM leases WHERE work.subject = leases.subject",
+    )
+    .bind(json!(leases).to_string())
+    .bind(until.millis())
+    .execute(tx)
+    .await?;
+    Ok(leased)
+}
+
 /// What can be leased, in order. One look per priority: each walks its own stretch of the index, so
 /// that a long backfill costs the webhooks nothing.
 async fn due(
     tx: &mut SqliteConnection,
     sources: &[Source],
-    (now, most): (i64, u32),
+    horizon: Horizon,
+    most: u32,
 ) -> Result<Vec<SqliteRow>, Error> {
     let mut rows = Vec::new();
     let mut room = i64::from(most);
     for source in sources {
         let found = sqlx::query(
-            "SELECT * FROM work
-             WHERE state = 'due' AND priority = $1 AND due_at <= $2
-                 AND (lease_until IS NULL OR lease_until <= $2)
+            "SELECT * FROM (
+                 SELECT * FROM work
+                 WHERE state = 'due' AND deaths = 0 AND priority = $1 AND due_at <= $2
+                     AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $5)
+                 ORDER BY due_at, subject LIMIT $3)
+             UNION ALL
+             SELECT * FROM (
+                 SELECT * FROM work
+                 WHERE state = 'due' AND deaths = 0 AND priority = $1 AND due_at > $4
+                     AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $5)
+                 ORDER BY due_at, subject LIMIT $3)
              ORDER BY due_at, subject LIMIT $3",
         )
         .bind(source.priority())
-        .bind(now)
+        .bind(horizon.now)
         .bind(room)
+        .bind(horizon.wait)
+        .bind(horizon.lease)
         .fetch_all(&mut *tx)
         .await?;
         room -= i64::try_from(found.len()).unwrap_or(room);
@@ -363,7 +388,8 @@ async fn due(
 }
 
 impl Work {
-    pub(crate) fn stored(row: &SqliteRow) -> Result<Self, Error> {
+    /// As it is stored; what lies in the future of `now` is taken for now.
+    pub(crate) fn stored(row: &SqliteRow, now: Instant) -> Result<Self, Error> {
         let source = Source::stored(row.try_get("priority")?)?;
         let absent_since: Option<i64> = row.try_get("absent_since")?;
         Ok(Self {
@@ -373,7 +399,7 @@ impl Work {
             priority: source.priority(),
             attempts: unsigned(row.try_get("attempts")?)?,
             absences: unsigned(row.try_get("absences")?)?,
-            absent_since: absent_since.map(instant).transpose()?,
+            absent_since: absent_since.map(instant).transpose()?.map(|since| since.min(now)),
             deleted_hint: row.try_get::<i64, _>("deleted_hint")? != 0,
             hinted_at: instant(row.try_get("hinted_at")?)?,
             last_error: row.try_get("last_error")?,

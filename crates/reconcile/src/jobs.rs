@@ -184,8 +184,10 @@ impl Job {
             First::WhenDue => told(&around.ledger, self.name).await.ok().flatten(),
         };
         let Some(last) = last.filter(|last| last.error.is_none()) else { return Duration::ZERO };
-        let last = Instant::from_millis(last.at).unwrap_or(around.clock.now());
-        self.every.saturating_sub(around.clock.now().since(last))
+        let (last, now) = (Instant::from_millis(last.at), around.clock.now());
+        // A pass in the future is one by a clock that was ahead: nobody knows when it was.
+        let last = last.filter(|last| *last <= now);
+        last.map_or(Duration::ZERO, |last| self.every.saturating_sub(now.since(last)))
     }
 
     fn count(&self, around: &Surroundings, took: Duration, succeeded: bool) {
@@ -257,6 +259,31 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    #[tokio::test]
+    async fn the_first_pass_waits_for_its_time_and_not_for_a_time_in_the_future() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Instant::from_millis(1_000_000).unwrap();
+        let clock = Clock::new(move || now);
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), clock.clone()).await.unwrap();
+        let every = Duration::from_secs(60);
+        let back_off = BackOff { min: every, max: every };
+        let job = Job { name: "daily", every, first: First::WhenDue, back_off };
+        let around = Surroundings { ledger: ledger.clone(), clock, metrics: Metrics::default() };
+        assert_eq!(job.first_wait(&around).await, Duration::ZERO, "there was none");
+        for (at, wait) in [
+            (now.millis(), 60_000),
+            (now.millis() + 1, 0),
+            (i64::MAX, 0),
+            (now.millis() - 59_999, 1),
+            (now.millis() - 60_000, 0),
+        ] {
+            let told = Told { asked: 0, at, result: Some(Value::Null), error: None };
+            let text = serde_json::to_string(&told).unwrap();
+            ledger.set_cursor(&told_name("daily"), &text).await.unwrap();
+            assert_eq!(job.first_wait(&around).await, Duration::from_millis(wait), "{at}");
+        }
+    }
 
     #[tokio::test]
     async fn passes_never_overlap_and_an_overrun_is_counted() {

@@ -14,6 +14,7 @@ pub mod assemble;
 pub mod look;
 pub mod run;
 pub mod walk;
+pub mod damage;
 pub mod sweep;
 pub mod census;
 pub mod backfill;

@@ -44,6 +44,8 @@ pub struct Limits {
     pub confirm_pause: Duration,
     /// Between two questions after refused credentials.
     pub pause: Duration,
+    /// How long a process lives before it takes what was in flight when the last one died.
+    pub suspect_wait: Duration,
     /// After failures.
     pub back_off: BackOff,
     /// Projects to keep; empty means all.

@@ -6,6 +6,7 @@
 
 mod commits;
 mod identity;
+mod quarantine;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,12 +14,13 @@ use std::time::Duration;
 use jira::client::Error as JiraError;
 use jira::id::{IssueKey, Subject};
 use jira::time::Instant;
-use ledger::{Source, Work};
+use ledger::{ReleasedLeases, Source, Work};
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tracing::{error, info};
 
 use self::commits::Tried;
+use self::quarantine::{Step, Turn};
 use crate::Error;
 use crate::look::{Ended as Look, Looker, Ready, Seen, chain};
 use crate::metrics::{Ended, Metrics};
@@ -30,6 +32,9 @@ const LEASE_FOR_COMMIT: Duration = Duration::from_secs(600);
 /// The loop sleeps at most this long before it looks into the ledger again: another process
 /// (`jiralake events replay`) may have hinted something.
 const LONGEST_SLEEP: Duration = Duration::from_secs(2);
+
+/// The loop holds still no longer than this at a time.
+const LONGEST_HOLD: Duration = Duration::from_secs(24 * 3600);
 
 /// On a stop, looks in hand may take this much longer.
 const STOP_LOOKS: Duration = Duration::from_secs(4);
@@ -86,10 +91,12 @@ pub struct Loop {
     one_by_one: usize,
     /// Commits since the last good one that other issues' lost snapshots blocked.
     blocked_commits: u32,
-    /// Nothing is leased before this instant.
-    held_until: Option<Instant>,
+    /// Nothing is leased before this instant. Not a time of the clock, which may be set back.
+    held_until: Option<tokio::time::Instant>,
     /// The question who we are, while it is asked.
     probe: Option<JoinHandle<Result<(), JiraError>>>,
+    /// Whether suspects or the others are leased.
+    turn: Turn,
     /// Failed questions who we are since the last one that was answered in order; while there is a
     /// number here, nothing is fetched. A start asks first, too.
     unproven: Option<u32>,
@@ -99,6 +106,7 @@ impl Loop {
     /// Puts the loop together; nothing runs yet. `applied` is told of every issue whose rows become
     /// visible; a listener that is slow misses some, as the loop does not wait for it.
     pub fn new(looker: Looker, metrics: Metrics, applied: broadcast::Sender<Applied>) -> Self {
+        let suspect_wait = looker.limits.suspect_wait;
         Self {
             looker,
             metrics,
@@ -114,6 +122,7 @@ impl Loop {
             blocked_commits: 0,
             held_until: None,
             probe: None,
+            turn: Turn::Others(tokio::time::Instant::now() + suspect_wait),
             unproven: Some(0),
         }
     }
@@ -121,9 +130,12 @@ impl Loop {
     /// Runs until `stop` says so, then finishes what is in hand (bounded) and returns. Ends with an
     /// error when the disk failed under the ledger: only a new start may trust it again.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
-        let released = self.looker.ledger.release_leases().await?;
-        if released > 0 {
-            info!(released, "{released} issues were in hand when the last run ended: due again");
+        let ReleasedLeases { suspects, parked } = self.looker.ledger.release_leases().await?;
+        if suspects > 0 {
+            info!(suspects, "{suspects} issues were in flight when the last run died: due again");
+        }
+        for subject in parked {
+            error!(issue = %subject, "jiralake died twice while it worked on {subject}: it is parked");
         }
         let mut wakeups = self.looker.ledger.wakeups();
         while !*stop.borrow_and_update() {
@@ -161,6 +173,11 @@ impl Loop {
     async fn lease(&mut self) {
         if self.is_held() || self.ready.len() >= self.looker.limits.commit_issues {
             return;
+        }
+        match self.take_turn().await {
+            Step::LeaseOthers => {}
+            Step::LeaseSuspects => return self.lease_suspects().await,
+            Step::Wait => return,
         }
         let most = self.most_urgent().await;
         if most > 0 {
@@ -214,9 +231,8 @@ impl Loop {
         if !self.is_due(sources).await {
             return Vec::new();
         }
-        let limits = &self.looker.limits;
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let until = self.looker.clock.now().plus(limits.look_timeout * 2).plus(LEASE_FOR_COMMIT);
+        let until = self.lease_end();
         match self.looker.ledger.lease_of(sources, most, until).await {
             Ok(leased) => leased,
             Err(error) => {
@@ -224,6 +240,10 @@ impl Loop {
                 Vec::new()
             }
         }
+    }
+
+    fn lease_end(&self) -> Instant {
+        self.looker.clock.now().plus(self.looker.limits.look_timeout * 2).plus(LEASE_FOR_COMMIT)
     }
 
     /// Whether there is something to lease: a question costs the deliveries nothing, a lease does.
@@ -278,11 +298,11 @@ impl Loop {
 
     fn is_held(&self) -> bool {
         self.unproven.is_some()
-            || self.held_until.is_some_and(|until| self.looker.clock.now() < until)
+            || self.held_until.is_some_and(|until| tokio::time::Instant::now() < until)
     }
 
     fn hold(&mut self, wait: Duration) {
-        let until = self.looker.clock.now().plus(wait);
+        let until = tokio::time::Instant::now() + wait.min(LONGEST_HOLD);
         self.held_until = self.held_until.max(Some(until));
     }
 
@@ -294,15 +314,22 @@ impl Loop {
     /// How long there is nothing to do: until work is due or the hold ends.
     async fn sleep(&mut self) -> Duration {
         let now = self.looker.clock.now();
-        if let Some(until) = self.held_until.filter(|until| *until > now) {
-            return until.since(now).min(LONGEST_SLEEP);
+        let held = self.held_until.map(|until| until - tokio::time::Instant::now());
+        if let Some(held) = held.filter(|held| !held.is_zero()) {
+            return held.min(LONGEST_SLEEP);
         }
         let limits = &self.looker.limits;
         if self.ready.len() >= limits.commit_issues {
             return LONGEST_SLEEP;
         }
+        if self.unproven.is_some() && self.probe.is_some() {
+            // The answer wakes the loop.
+            return LONGEST_SLEEP;
+        }
+        let Some(turn_ends) = self.until_turn_ends() else { return LONGEST_SLEEP };
+        let longest = turn_ends.min(LONGEST_SLEEP);
         match self.looker.ledger.next_due_of(&self.wanted()).await {
-            Ok(due) => due.map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP)),
+            Ok(due) => due.map_or(longest, |due| due.since(now).min(longest)),
             Err(error) => {
                 self.hold_for_ledger(&error);
                 self.looker.limits.back_off.min
@@ -375,7 +402,7 @@ impl Loop {
     }
 
     /// After the stop: looks in hand get a moment, then what is ready is committed. What was cut
-    /// off is leased still and due again at the next start.
+    /// off is given back: the next start must not take it for what killed this process.
     async fn finish(&mut self) {
         let deadline = tokio::time::Instant::now() + STOP_LOOKS;
         while !self.looks.is_empty() || !self.bulks.is_empty() {
@@ -395,6 +422,9 @@ impl Loop {
             self.start_commit();
             let ended = joined(&mut self.commit).await;
             self.committed(ended).await;
+        }
+        if let Err(error) = self.looker.ledger.return_leases().await {
+            error!("the leases could not be given back: {}", chain(&error));
         }
     }
 }

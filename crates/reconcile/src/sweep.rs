@@ -56,8 +56,10 @@ impl Sweep {
     /// One pass, back to the start of the last that succeeded.
     pub async fn pass(&self) -> Result<Swept, Error> {
         let began = self.clock.now();
-        let since = self.last_success().await?.unwrap_or_else(|| earlier(began, FIRST));
-        let swept = self.look_back(began.since(since).saturating_add(OVERLAP)).await?;
+        let swept = match look_back(self.last_success().await?, began) {
+            LookBack::Span(span) => self.look_back(span).await?,
+            LookBack::Whole => self.whole().await?,
+        };
         if swept.unreadable == 0 {
             self.ledger.set_cursor(CURSOR, &began.millis().to_string()).await?;
         }
@@ -68,13 +70,23 @@ impl Sweep {
     pub async fn look_back(&self, span: Duration) -> Result<Swept, Error> {
         let minutes = span.as_secs().div_ceil(60).max(1);
         let changed = within(&self.projects, &format!("updated >= \"-{minutes}m\""));
-        let jql = format!("{changed} ORDER BY updated ASC, id ASC");
+        self.walk(format!("{changed} ORDER BY updated ASC, id ASC"), Wanted::Changed).await
+    }
+
+    /// Compares every issue that Jira shows, whenever it changed: for when nobody knows since when
+    /// changes may have been missed.
+    pub async fn whole(&self) -> Result<Swept, Error> {
+        let all = within(&self.projects, "created >= \"1971-01-01 00:00\"");
+        self.walk(format!("{all} ORDER BY created ASC, id ASC"), Wanted::ChangedOrIncomplete).await
+    }
+
+    async fn walk(&self, jql: String, wanted: Wanted) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         let mut walk = Walk::new(self.client.clone(), jql, Ask::Updated, None);
         while let Some(page) = walk.next().await? {
             swept.found += page.found.len() as u64;
             swept.unreadable += page.unreadable as u64;
-            swept.hinted += self.compare(&page.found).await?;
+            swept.hinted += self.compare(&page.found, wanted).await?;
         }
         if swept.hinted > 0 {
             let hinted = swept.hinted;
@@ -83,12 +95,21 @@ impl Sweep {
         Ok(swept)
     }
 
-    async fn compare(&self, found: &[Found]) -> Result<u64, Error> {
+    async fn compare(&self, found: &[Found], wanted: Wanted) -> Result<u64, Error> {
         let ids: Vec<_> = found.iter().map(|found| found.id).collect();
         let known = self.ledger.known(&ids).await?;
-        let differs = found.iter().filter(|found| differs(found, known.get(&found.id)));
-        let subjects: Vec<Subject> = differs.map(|found| Subject::Id(found.id)).collect();
-        self.ledger.hint(&subjects, Source::Sweep, self.clock.now()).await?;
+        let incomplete = |known: Option<&Known>| {
+            wanted == Wanted::ChangedOrIncomplete
+                && known.is_some_and(|known| !known.complete && !known.in_work)
+        };
+        let wanted = found.iter().filter(|found| {
+            let known = known.get(&found.id);
+            differs(found, known) || incomplete(known)
+        });
+        let subjects: Vec<Subject> = wanted.map(|found| Subject::Id(found.id)).collect();
+        for some in subjects.chunks(200) {
+            self.ledger.hint(some, Source::Sweep, self.clock.now()).await?;
+        }
         Ok(subjects.len() as u64)
     }
 
@@ -97,6 +118,37 @@ impl Sweep {
         // An unreadable cursor is as good as none: a first pass and the census cover it.
         Ok(value.and_then(|text| text.parse().ok()).and_then(Instant::from_millis))
     }
+}
+
+/// Which of the issues that are found are hinted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Those that differ from what is known.
+    Changed,
+    /// Those too of which a part is missing and that nobody will look at.
+    ChangedOrIncomplete,
+}
+
+/// How far a pass looks back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LookBack {
+    /// So far.
+    Span(Duration),
+    /// Over everything.
+    Whole,
+}
+
+/// A last success that lies in the future was noted by a clock that was ahead. It says nothing about
+/// when it was, so all that may have changed since is everything. A clock may be set back by less
+/// than the overlap without that.
+fn look_back(last: Option<Instant>, now: Instant) -> LookBack {
+    let since = match last {
+        None => earlier(now, FIRST),
+        Some(last) if last > now.plus(OVERLAP) => return LookBack::Whole,
+        Some(last) => last.min(now),
+    };
+    let ahead = last.map_or(Duration::ZERO, |last| last.since(now));
+    LookBack::Span(now.since(since).saturating_add(OVERLAP).saturating_add(ahead))
 }
 
 /// Whether Jira shows something else than what is known. A site that was restored to an older state

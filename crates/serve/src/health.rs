@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use ledger::Ledger;
+use jira::time::Instant;
+use ledger::{Ledger, LedgerDamage};
 use serde_json::{Value, json};
 
 /// The routes.
@@ -19,13 +20,17 @@ pub fn router(ledger: Ledger) -> Router {
 async fn ready(State(ledger): State<Ledger>) -> (StatusCode, Json<Value>) {
     if let Some(error) = ledger.failed() {
         tracing::error!("not ready: {error}");
-        let body = json!({"status": "not ready", "ledger": "the disk failed under it"});
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
+        return refused(&error.to_string());
     }
-    let looked =
-        async { Ok::<_, ledger::Error>((ledger.counts().await?, ledger.breaker().await?)) };
+    if ledger.full_since().is_some() {
+        return refused("no space left for the ledger");
+    }
+    let looked = async {
+        let (counts, breaker) = (ledger.counts().await?, ledger.breaker().await?);
+        Ok::<_, ledger::Error>((counts, breaker, ledger.damage().await?))
+    };
     match looked.await {
-        Ok((counts, breaker)) => (
+        Ok((counts, breaker, damage)) => (
             StatusCode::OK,
             Json(json!({
                 "status": "ready",
@@ -34,12 +39,28 @@ async fn ready(State(ledger): State<Ledger>) -> (StatusCode, Json<Value>) {
                 "issues_parked": counts.work_parked,
                 "issues_lost": counts.issues_lost,
                 "deletes": if breaker.stopped_at.is_some() { "stopped" } else { "ok" },
+                "damage": damage.map(|damage| reported(&damage)),
             })),
         ),
         Err(error) => {
             tracing::error!("not ready: {error}");
-            let body = json!({"status": "not ready", "ledger": "cannot be read"});
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+            refused("cannot be read")
         }
     }
+}
+
+fn refused(reason: &str) -> (StatusCode, Json<Value>) {
+    let body = json!({"status": "not ready", "ledger": reason});
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+}
+
+/// The last damage to the ledger, which does not keep deliveries from being recorded.
+fn reported(damage: &LedgerDamage) -> Value {
+    json!({
+        "kind": damage.kind,
+        "found_at": damage.found().map(Instant::iso),
+        "seq_missing_from": damage.seq_missing_from,
+        "seq_missing_to": damage.seq_missing_to,
+        "reconciled_at": damage.reconciled().map(Instant::iso),
+    })
 }

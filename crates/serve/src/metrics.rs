@@ -34,6 +34,8 @@ struct Metrics {
     issues: Gauge,
     lost: Gauge,
     deletes_stopped: Gauge,
+    full: Gauge,
+    damaged: Gauge,
     check: Check,
 }
 
@@ -75,6 +77,17 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         "1 while too many disappearances have stopped the deleting; see `jiralake parked`",
         deletes_stopped.clone(),
     );
+    let (full, damaged) = (Gauge::default(), Gauge::default());
+    registry.register(
+        "jiralake_ledger_full",
+        "1 while there is no space for the ledger and deliveries are refused",
+        full.clone(),
+    );
+    registry.register(
+        "jiralake_ledger_damaged",
+        "1 from the moment when damage to the ledger was found until the copy was compared with Jira",
+        damaged.clone(),
+    );
     let check = Check::new(&mut registry);
     let registry = Arc::new(registry);
     let metrics = Metrics {
@@ -86,6 +99,8 @@ pub fn router(mut registry: Registry, ledger: Ledger) -> Router {
         issues,
         lost,
         deletes_stopped,
+        full,
+        damaged,
         check,
     };
     Router::new().route("/metrics", get(scrape)).with_state(metrics)
@@ -95,6 +110,10 @@ async fn scrape(State(metrics): State<Metrics>) -> Response {
     let ledger = &metrics.ledger;
     let looked = async {
         let counts = (ledger.counts().await?, ledger.breaker().await?);
+        let damage = ledger.damage().await?;
+        let is_open = damage.is_some_and(|damage| damage.reconciled_at.is_none());
+        metrics.damaged.set(i64::from(is_open));
+        metrics.full.set(i64::from(ledger.full_since().is_some()));
         let attachments = ledger.attachment_counts(None).await?;
         Ok::<_, ledger::Error>((counts, ledger.last_check().await?, attachments))
     };

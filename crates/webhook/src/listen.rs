@@ -109,6 +109,8 @@ async fn serve(
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // The library panics over a clock before 1970; Jira does not read the date.
+        .auto_date_header(false)
         .header_read_timeout(header_wait)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(Lingering::new(stream)), TowerToHyperService::new(router));

@@ -11,9 +11,11 @@ use tracing::debug;
 use url::Url;
 
 use super::answer::{self, Answer};
+use super::error::Outage;
 use super::{Client, Error, Inner};
 use crate::pace::{Ask, Permit};
 use crate::payload::Page;
+use crate::time::{Clock, Instant};
 
 /// One request: its name in the log and for the pace, and where it goes.
 pub(super) struct Call {
@@ -89,6 +91,7 @@ impl Client {
         let ask = Ask { kind: (name, method), account: *account_id, priority: self.priority };
         let place = pace.admit(ask).await?;
         let began = Stopwatch::now();
+        check_clock(Clock::system().now())?;
         let response = request.send().await?;
         let status = response.status().as_u16();
         let took_ms = began.elapsed().as_millis();
@@ -108,9 +111,30 @@ impl Client {
     }
 }
 
+/// The TLS library panics when the clock shows a time before 1970; so nothing is sent then.
+pub(super) fn check_clock(now: Instant) -> Result<(), Error> {
+    if now.millis() < 0 {
+        return Err(Error::Unreachable { what: Outage::Clock, source: None });
+    }
+    Ok(())
+}
+
 pub(super) fn paged(mut url: Url, start_at: u64, max_results: u32) -> Url {
     url.query_pairs_mut()
         .append_pair("startAt", &start_at.to_string())
         .append_pair("maxResults", &max_results.to_string());
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_while_the_clock_shows_a_time_before_1970() {
+        let at = |millis| check_clock(Instant::from_millis(millis).unwrap());
+        assert!(at(0).is_ok());
+        let refused = at(-1);
+        assert!(matches!(refused, Err(Error::Unreachable { what: Outage::Clock, .. })));
+    }
 }

@@ -20,6 +20,7 @@ use super::ask::{Call, Sent};
 use super::error::{Error, Outage, Scope};
 use super::{Client, throttle};
 use crate::id::{AttachmentId, MediaId};
+use crate::time::Clock;
 
 /// Where the bytes of an attachment are, for a short while: not to be kept.
 pub struct MediaPlace {
@@ -113,6 +114,7 @@ impl Client {
         let response = match place.source {
             Source::Jira(response) => response,
             Source::Media(url) => {
+                super::ask::check_clock(Clock::system().now())?;
                 let response = self.inner.media.get(url).send().await?;
                 check_media(&response)?;
                 plain(response)?

@@ -94,6 +94,8 @@ pub enum Outage {
     TimedOut,
     /// The connection broke before the answer was whole.
     Cut,
+    /// The machine's clock shows a time before 1970, with which TLS cannot check a certificate.
+    Clock,
 }
 
 impl std::fmt::Display for Outage {
@@ -102,6 +104,7 @@ impl std::fmt::Display for Outage {
             Self::Connect => "no connection",
             Self::TimedOut => "no answer in time",
             Self::Cut => "the answer broke off",
+            Self::Clock => "the clock of this machine shows a time before 1970",
         })
     }
 }

@@ -190,7 +190,7 @@ impl World {
     }
 
     pub(super) async fn work_left(&self) -> bool {
-        self.ledger.release_leases().await.unwrap();
+        self.ledger.return_leases().await.unwrap();
         self.ledger.next_due().await.unwrap().is_some()
     }
 

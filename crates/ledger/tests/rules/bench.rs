@@ -83,6 +83,12 @@ impl Bench {
         work
     }
 
+    /// What is leased of the suspects, for ten seconds.
+    pub(crate) async fn lease_suspects(&self) -> Vec<Work> {
+        let until = instant(self.clock().now().millis() + 10_000);
+        self.ledger.lease_suspects(until).await.unwrap()
+    }
+
     pub(crate) async fn finish(&self, work: &Work) {
         self.commit(vec![], vec![finished(work)]).await;
     }

@@ -92,7 +92,7 @@ async fn a_crash_after_the_commit_finds_all_of_it() {
     let work = bench.lease_one().await;
     bench.commit(vec![issue(1, "A-1", 1)], vec![finished(&work)]).await;
     let crashed = bench.after_crash().await;
-    crashed.ledger.release_leases().await.unwrap();
+    crashed.ledger.return_leases().await.unwrap();
     assert_eq!(crashed.lease().await, []);
     assert_eq!(crashed.ledger.issue(&key("A-1")).await.unwrap(), Some(issue(1, "A-1", 1)));
     let next = crashed.ledger.next_commit().await.unwrap();

@@ -10,7 +10,11 @@ mod bench;
 #[cfg(test)]
 mod breaker;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod commit;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod known;
 #[cfg(test)]
@@ -25,5 +29,7 @@ mod queue;
 mod record;
 #[cfg(test)]
 mod resolve;
+#[cfg(test)]
+mod suspects;
 #[cfg(test)]
 mod work;

@@ -15,12 +15,16 @@ use crate::bench::{Bench, id, instant, issue, issue_id, key};
 /// Issues in play, each with an id and a key.
 const ISSUES: u8 = 3;
 
+/// Work that ended the process twice waits so long after a hint.
+const HOUR: i64 = 3_600_000;
+
 #[derive(Debug, Clone)]
 enum Step {
     Record { identifier: Option<u8>, subjects: Vec<u8> },
     Hint(u8),
     Pass(i64),
     Lease(u32),
+    LeaseSuspects,
     Finish { which: usize, again: bool },
     Retry(usize),
     Defer(usize),
@@ -43,6 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => subject().prop_map(Step::Hint),
         2 => (0..9_000_i64).prop_map(Step::Pass),
         6 => (1..4_u32).prop_map(Step::Lease),
+        2 => Just(Step::LeaseSuspects),
         6 => (which(), any::<bool>()).prop_map(|(which, again)| Step::Finish { which, again }),
         1 => which().prop_map(Step::Retry),
         1 => which().prop_map(Step::Defer),
@@ -74,6 +79,13 @@ struct Row {
     parked: bool,
     /// Version and end of the lease.
     lease: Option<(i64, i64)>,
+    /// Deaths of the process while it was in flight.
+    deaths: u32,
+    /// Whether it is leased as a suspect, alone.
+    alone: bool,
+    parked_at: i64,
+    /// Not to be leased earlier.
+    due: i64,
 }
 
 struct Mark {
@@ -115,9 +127,22 @@ impl Model {
     fn raise(&mut self, subject: &Subject) -> i64 {
         self.number += 1;
         self.change(subject, &["parked"], "pending");
-        let lease = self.rows.get(subject).and_then(|row| row.lease);
-        let row = Row { newest: self.number, parked: false, lease };
-        self.rows.insert(subject.clone(), row);
+        let (number, now) = (self.number, self.now);
+        let new = Row {
+            newest: 0,
+            parked: false,
+            lease: None,
+            deaths: 0,
+            alone: false,
+            parked_at: 0,
+            due: now,
+        };
+        let row = self.rows.entry(subject.clone()).or_insert(new);
+        row.newest = number;
+        if row.parked {
+            row.due = if row.deaths > 1 { row.parked_at + HOUR } else { now };
+        }
+        row.parked = false;
         self.number
     }
 
@@ -136,8 +161,35 @@ impl Model {
     }
 
     fn free(&self) -> usize {
-        let free = |row: &&Row| !row.parked && row.lease.is_none_or(|(_, until)| until <= self.now);
-        self.rows.values().filter(free).count()
+        self.rows.values().filter(|row| row.deaths == 0 && self.is_free(row)).count()
+    }
+
+    fn is_free(&self, row: &Row) -> bool {
+        !row.parked && row.due <= self.now && row.lease.is_none_or(|(_, until)| until <= self.now)
+    }
+
+    /// Deaths of the suspect that is to be leased next.
+    fn next_suspect(&self) -> Option<u32> {
+        let free = self.rows.values().filter(|row| row.deaths > 0 && self.is_free(row));
+        free.map(|row| row.deaths).min()
+    }
+
+    /// The process dies and another one starts.
+    fn crash(&mut self) {
+        let mut parked = Vec::new();
+        for (subject, row) in &mut self.rows {
+            if row.lease.take().is_some() {
+                row.deaths += 1;
+                if row.alone {
+                    (row.parked, row.parked_at) = (true, self.now);
+                    parked.push(subject.clone());
+                }
+            }
+            row.alone = false;
+        }
+        for subject in parked {
+            self.change(&subject, &["pending"], "parked");
+        }
     }
 
     fn leased(&mut self, work: &Work, until: i64) {
@@ -150,6 +202,7 @@ impl Model {
         }
         assert_eq!(work.version, row.newest);
         row.lease = Some((work.version, until));
+        row.alone = row.deaths > 0;
     }
 
     /// Gives the row if the work's lease is the one in force, and ends it.
@@ -157,6 +210,9 @@ impl Model {
         let row = self.rows.get_mut(&work.subject)?;
         let mine = row.lease.is_some_and(|(version, _)| version == work.version);
         row.lease.take_if(|_| mine);
+        if mine {
+            (row.alone, row.due) = (false, self.now);
+        }
         mine.then_some(row)
     }
 
@@ -168,7 +224,9 @@ impl Model {
         for mark in self.marks(&work.subject).filter(open) {
             mark.outcome = if Some(mark.number) == newest { "applied" } else { "superseded" };
         }
-        self.end(work);
+        if let Some(row) = self.end(work) {
+            row.deaths = 0;
+        }
         let row = self.rows.get(&work.subject);
         if !again && row.is_some_and(|row| row.newest == work.version) {
             self.rows.remove(&work.subject);
@@ -177,7 +235,9 @@ impl Model {
     }
 
     fn park(&mut self, work: &Work) {
+        let now = self.now;
         let Some(row) = self.end(work) else { return };
+        (row.deaths, row.parked_at) = (0, now);
         if row.newest == work.version {
             row.parked = true;
             self.change(&work.subject, &["pending"], "parked");
@@ -193,6 +253,7 @@ impl Model {
         }
         let mut row = self.rows.remove(&work.subject).unwrap();
         let other = self.rows.get(&target).map(|other| other.lease);
+        let deaths = self.rows.get(&target).map_or(0, |other| other.deaths);
         let mine = match other {
             Some(Some((_, until))) if until > self.now => {
                 self.raise(&target);
@@ -202,6 +263,7 @@ impl Model {
                 self.change(&target, &["parked"], "pending");
                 self.number += 1;
                 row.newest = self.number;
+                row.deaths = row.deaths.max(deaths);
                 self.rows.insert(target.clone(), row);
                 true
             }
@@ -303,11 +365,13 @@ impl Life {
                 self.bench.at(self.model.now);
             }
             Step::Lease(most) => self.lease(most).await,
+            Step::LeaseSuspects => self.lease_suspects().await,
             Step::Unpark(n) => {
                 let known = self.model.known(&subject(n));
                 let parked = self.model.rows.get(&known).is_some_and(|row| row.parked);
                 assert_eq!(self.bench.ledger.unpark(&subject(n)).await.unwrap(), parked);
                 if parked {
+                    self.model.rows.get_mut(&known).unwrap().deaths = 0;
                     self.model.raise(&known);
                 }
             }
@@ -328,9 +392,7 @@ impl Life {
                 self.bench = self.bench.after_crash().await;
                 self.bench.ledger.release_leases().await.unwrap();
                 self.held.clear();
-                for row in self.model.rows.values_mut() {
-                    row.lease = None;
-                }
+                self.model.crash();
             }
             Step::Finish { which, .. }
             | Step::Retry(which)
@@ -372,6 +434,22 @@ impl Life {
         let works = self.bench.ledger.lease(most, instant(until)).await.unwrap();
         assert_eq!(works.len(), free.min(most as usize));
         for work in works {
+            self.model.leased(&work, until);
+            self.held.push((work, self.clock));
+        }
+    }
+
+    async fn lease_suspects(&mut self) {
+        let next = self.model.next_suspect();
+        let until = self.model.now + 10_000;
+        let works = self.bench.ledger.lease_suspects(instant(until)).await.unwrap();
+        assert_eq!(works.len(), usize::from(next.is_some()), "one at a time");
+        for work in works {
+            assert_eq!(
+                next,
+                Some(self.model.rows[&work.subject].deaths),
+                "the least suspected first"
+            );
             self.model.leased(&work, until);
             self.held.push((work, self.clock));
         }
@@ -452,8 +530,9 @@ impl Life {
     /// Quiet: what waits is worked off.
     async fn settle(&mut self) {
         for _ in 0..100 {
-            self.step(Step::Pass(10_000)).await;
+            self.step(Step::Pass(HOUR)).await;
             self.step(Step::Lease(100)).await;
+            self.step(Step::LeaseSuspects).await;
             if self.held.is_empty() {
                 break;
             }

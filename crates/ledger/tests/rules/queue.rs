@@ -85,7 +85,7 @@ async fn what_is_still_due_is_known_by_id_by_key_and_by_former_key() {
 }
 
 #[tokio::test]
-async fn at_a_start_every_lease_ends_and_is_counted() {
+async fn at_a_clean_stop_every_lease_ends_and_is_counted() {
     let bench = Bench::new().await;
     for n in 1..=3 {
         bench.hint(&id(n), Source::Sweep).await;
@@ -94,8 +94,8 @@ async fn at_a_start_every_lease_ends_and_is_counted() {
     // A hint during the lease is covered by the look that follows the start.
     bench.at(1_500);
     bench.ledger.hint(&[id(1)], Source::Sweep, instant(8_000)).await.unwrap();
-    assert_eq!(bench.ledger.release_leases().await.unwrap(), 2);
-    assert_eq!(bench.ledger.release_leases().await.unwrap(), 0);
+    assert_eq!(bench.ledger.return_leases().await.unwrap(), 2);
+    assert_eq!(bench.ledger.return_leases().await.unwrap(), 0);
     let again = bench.lease().await;
     assert_eq!(again.len(), 3);
     assert!(again[0].version > leased[0].version, "the hint counts");

@@ -186,8 +186,11 @@ async fn at_start_the_leases_of_the_dead_process_end() {
     assert_eq!(bench.lease().await.len(), 2);
     let crashed = bench.after_crash().await;
     assert_eq!(crashed.lease().await, []);
-    assert_eq!(crashed.ledger.release_leases().await.unwrap(), 2);
-    assert_eq!(crashed.lease().await.len(), 2);
+    assert_eq!(crashed.ledger.release_leases().await.unwrap().suspects, 2);
+    assert_eq!(crashed.lease().await, [], "suspects are not leased with others");
+    for _ in 0..2 {
+        assert_eq!(crashed.lease_suspects().await.len(), 1);
+    }
 }
 
 #[tokio::test]

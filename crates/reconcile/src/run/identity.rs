@@ -12,7 +12,7 @@ impl Loop {
     /// Asks who we are when it is time to. On a task of its own: deliveries that wake the loop must
     /// not begin the question anew.
     pub(super) fn start_probe(&mut self) {
-        let held = self.held_until.is_some_and(|until| self.looker.clock.now() < until);
+        let held = self.held_until.is_some_and(|until| tokio::time::Instant::now() < until);
         if self.unproven.is_some() && !held && self.probe.is_none() {
             let jira = self.looker.fetcher.main().clone();
             self.probe = Some(tokio::spawn(async move { jira.identify().await.map(drop) }));

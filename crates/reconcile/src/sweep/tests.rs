@@ -154,3 +154,17 @@ fn a_time_before_all_times_is_bounded() {
     assert_eq!(earlier(at(5_000), Duration::from_secs(2)), at(3_000));
     assert_eq!(earlier(at(5_000), Duration::MAX), at(5_000), "out of the calendar");
 }
+
+#[test]
+fn a_pass_looks_back_to_the_last_success_and_over_everything_if_that_is_in_the_future() {
+    let now = Instant::from_millis(1_000_000_000).unwrap();
+    let at = |millis: i64| Instant::from_millis(now.millis() + millis);
+    let minutes = |minutes: u64| LookBack::Span(Duration::from_secs(60 * minutes));
+    assert_eq!(look_back(None, now), minutes(65), "the first");
+    assert_eq!(look_back(at(0), now), minutes(5));
+    assert_eq!(look_back(at(-60_000), now), minutes(6));
+    assert_eq!(look_back(at(60_000), now), minutes(6), "the clock was set back by a minute");
+    assert_eq!(look_back(at(300_000), now), minutes(10));
+    assert_eq!(look_back(at(300_001), now), LookBack::Whole);
+    assert_eq!(look_back(Instant::from_millis(4_000_000_000_000), now), LookBack::Whole);
+}
