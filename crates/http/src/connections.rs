@@ -169,11 +169,8 @@ impl Connections {
             }
         }
         if table.open >= limits.connections {
-            let victims = match owner {
-                Owner::Client(Standing::Stranger) => Victims::Strangers,
-                Owner::Client(Standing::Proven) | Owner::TrustedProxy => Victims::Anybody,
-            };
-            let found = table.first(victims).ok_or(RefusalReason::Full)?;
+            // Strangers are below their share here, so the proven have more than the reserve.
+            let found = table.first(Victims::Anybody).ok_or(RefusalReason::Full)?;
             self.evict(table, found, EvictionReason::Full);
         }
         Ok(())

@@ -27,20 +27,27 @@ const LIMITS: PlaceLimits = PlaceLimits {
 
 #[derive(Clone)]
 struct HealthPlaces {
-    places: Places,
+    /// For programs on this machine.
+    own: Places,
+    /// For everybody else, half of them for proven clients.
+    others: Places,
     metrics: ListenerMetrics,
 }
 
-/// Gives `routes` places of their own. Half of them are for this machine and for proven clients.
+/// Gives `routes` places of their own, and some of these to this machine alone.
 pub fn in_places_of_their_own(routes: Router, metrics: &Metrics, listener: &'static str) -> Router {
-    let places = HealthPlaces { places: Places::new(LIMITS), metrics: metrics.of(listener) };
+    let (own, others) = (Places::new(LIMITS), Places::new(LIMITS));
+    let places = HealthPlaces { own, others, metrics: metrics.of(listener) };
     routes.layer(from_fn_with_state(places, answer))
 }
 
 async fn answer(State(health): State<HealthPlaces>, request: Request, next: Next) -> Response {
     let caller = Caller::of(request.extensions());
-    let standing = if is_this_machines(&caller) { Standing::Proven } else { caller.standing() };
-    let place = health.places.take_for(caller.network(), standing);
+    let place = if is_this_machines(&caller) {
+        health.own.take_for(caller.network(), Standing::Proven)
+    } else {
+        health.others.take(&caller)
+    };
     // An answer is made in a moment; nobody has to give one up.
     let Ok(place) = place.and_then(|place| place.keep().map(|()| place)) else {
         health.metrics.refused(RefusalReason::Health);
