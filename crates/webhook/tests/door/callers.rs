@@ -4,7 +4,8 @@ use http::TrustedProxies;
 use serde_json::{Value, json};
 use webhook::{Debug, Limits};
 
-use crate::{ISSUE, OLD_SECRET, Open, SECRET, answer, open, open_within, refused};
+use crate::talk::Talk;
+use crate::{OLD_SECRET, Open, SECRET, answer, open, open_within};
 
 fn whole() -> Value {
     json!({"status": "ok", "configured": true, "webhook_secret_set": true,
@@ -57,13 +58,31 @@ async fn through_any_proxy_only_the_secret_learns_the_site() {
     assert_eq!(health(&named, &[]).await, status_alone());
 }
 
+/// A delivery whose body does not come, forwarded for `client`.
+async fn half_a_delivery(door: &Open, client: &str) -> Talk {
+    let mut talk = Talk::to(door).await;
+    talk.say(format!(
+        "POST /webhooks/jira HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\
+         X-Hub-Signature: sha256=?\r\nX-Forwarded-For: {client}\r\n\r\n"
+    ))
+    .await;
+    assert_eq!(talk.hear().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    talk
+}
+
 #[tokio::test]
 async fn limits_go_by_the_address_that_a_named_proxy_gives() {
-    let limits = Limits { in_flight: 8, in_flight_per_client: 0, ..Limits::default() };
+    let limits = Limits { in_flight: 8, in_flight_per_client: 1, ..Limits::default() };
     let door = behind_a_proxy(limits).await;
-    let from = |address: &str| door.signed(ISSUE).header("X-Forwarded-For", address);
-    // No stranger gets in here, so each answer says who is one.
-    assert_eq!(answer(from("203.0.113.9")).await, (503, refused("busy")));
-    assert_eq!(answer(door.signed(ISSUE)).await, (503, refused("busy")));
-    assert_eq!(door.recorded().await, 0);
+    let mut one = half_a_delivery(&door, "203.0.113.1").await;
+    let mut other = half_a_delivery(&door, "6.6.6.6, 203.0.113.2").await;
+    // A second one of the same client takes the place of its first, and of nobody else's.
+    let mut second = half_a_delivery(&door, "6.6.6.7, 203.0.113.1").await;
+    let told = one.rest().await;
+    assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
+    for talk in [&mut second, &mut other] {
+        talk.say(" ".repeat(10)).await;
+        let told = talk.hear().await;
+        assert!(told.starts_with("HTTP/1.1 401 "), "{told}");
+    }
 }
