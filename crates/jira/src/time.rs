@@ -161,7 +161,14 @@ impl FromStr for Month {
 
 /// Whether a text is a calendar date in Jira's form, `YYYY-MM-DD`.
 pub fn is_date(text: &str) -> bool {
-    text.len() == 10 && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+    // The parser would also take a sign, and a day of one digit.
+    let is_placed = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10
+        && text.bytes().enumerate().all(is_placed)
+        && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
 /// Tells the time. Passed in, so that tests can own it.
@@ -275,7 +282,15 @@ mod tests {
     #[test]
     fn dates_are_calendar_dates() {
         assert!(is_date("2026-02-28"));
-        for bad in ["2026-02-30", "2026-2-28", "28/02/2026", "2026-02-28T00:00", ""] {
+        for bad in [
+            "2026-02-30",
+            "2026-2-28",
+            "28/02/2026",
+            "2026-02-28T00:00",
+            "",
+            "-2024-02-2",
+            "+2026-2-28",
+        ] {
             assert!(!is_date(bad), "{bad}");
         }
     }
