@@ -114,6 +114,8 @@ static int kind_of(const char *path) {
   const char *rest = path + 5;
   const char *slash = strrchr(rest, '/'), *name = slash ? slash + 1 : rest;
   int temp = name[0] == '.' && ends(name, ".tmp");
+  if (ends(name, ".lock")) return LOCK;
+  if (!strncmp(rest, "ledger.", 7) && strncmp(rest, "ledger.db", 9)) return LEDGER_OTHER;
   if (!strncmp(rest, "ledger.db", 9)) {
     const char *tail = rest + 9;
     if (!*tail) return LEDGER;
@@ -135,7 +137,6 @@ static int kind_of(const char *path) {
   if (!strncmp(rest, "store", 5))
     return temp ? STORE_TEMP : ends(name, ".parquet") ? STORE : STORE_FOLDER;
   if (!strncmp(rest, "parquet", 7)) {
-    if (ends(name, ".lock")) return LOCK;
     if (temp) return VISIBLE_TEMP;
     if (ends(name, ".sql")) return VIEWS;
     if (!ends(name, ".parquet")) return VISIBLE_FOLDER;

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{ExitStatus, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -156,6 +157,7 @@ impl Trial {
             .env("JIRALAKE_SWEEP_EVERY_MS", "1000")
             .env("JIRALAKE_SWEEP_LONG_EVERY_MS", "60000")
             .env("JIRALAKE_CENSUS_EVERY_MS", "86400000")
+            .env("JIRALAKE_VERIFY_EVERY_MS", "3000")
             .env("JIRALAKE_SLA_POLL_EVERY_MS", "0")
             .env("JIRALAKE_DIMENSIONS_EVERY_MS", "86400000")
             .env("JIRALAKE_ATTACHMENTS_EVERY_MS", "500")
@@ -284,20 +286,29 @@ impl Trial {
         if let Start::Fault(fault) = start {
             command.env("FAULTS_AT", fault);
         }
-        let run = tokio::time::timeout(self.wait * 2, command.output());
-        run.await.expect("a command ends in time").unwrap()
+        bounded(self.wait * 2, command).await
     }
 
     /// Runs a command of the binary to its end.
     pub(crate) async fn runs(&self, args: &[&str]) -> Output {
-        let run = tokio::time::timeout(self.wait, self.command(args).output());
-        run.await.expect("a command ends in time").unwrap()
+        bounded(self.wait, self.command(args)).await
     }
 
     /// Returns what `serve` logged so far.
     pub(crate) fn log(&self) -> String {
         let bytes = std::fs::read(self.dir.path().join("serve.log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// Returns the output of a command; one that hangs is killed and has none.
+async fn bounded(most: Duration, mut command: Command) -> Output {
+    match tokio::time::timeout(most, command.output()).await {
+        Ok(output) => output.unwrap(),
+        Err(_elapsed) => {
+            let stderr = b"killed: it did not end in time\n".to_vec();
+            Output { status: ExitStatus::from_raw(9), stdout: Vec::new(), stderr }
+        }
     }
 }
 

@@ -121,7 +121,11 @@ fn boxed(base: Arc<Base>, n: u32) -> BoxFuture<'static, Outcome> {
 async fn case(base: Arc<Base>, n: u32) -> Outcome {
     let at = n as usize;
     let (kind, way) = (KINDS[at % KINDS.len()], WAYS[(at / KINDS.len()) % WAYS.len()]);
-    let moment = MOMENTS[(at / KINDS.len() / WAYS.len() + at) % MOMENTS.len()];
+    let moment = match MOMENTS[(at / KINDS.len() / WAYS.len() + at) % MOMENTS.len()] {
+        // A clean stop folds the log into the ledger and removes it.
+        Moment::Stopped if matches!(kind, LedgerWal | LedgerShm) => Moment::Killed,
+        moment => moment,
+    };
     let seed = base.plan.seed_of(SECTION.name, n);
     let mut chance = edits::chance(seed);
     let mut outcome = Outcome::new(format!("{kind:?} {way:?} {moment:?}"));
@@ -139,14 +143,16 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
         trial.stop_hard().await;
     }
     trial.watch();
-    let target = choose(&trial.data(), kind, &mut chance);
-    let damaged: Vec<PathBuf> = target.iter().cloned().collect();
-    trial.damage(&damaged, || {
-        if let Some(target) = &target {
-            inflict(target, way, &base, &trial, &mut chance);
+    match choose(&trial.data(), kind, &mut chance) {
+        Some(target) => {
+            trial.damage(std::slice::from_ref(&target), || {
+                inflict(&target, way, &base, &trial, &mut chance);
+            });
             outcome.count("damaged", 1);
         }
-    });
+        // The page must not count an attack that did not happen.
+        None => outcome.failure(format!("the folder has no file of the kind {kind:?}")),
+    }
     if moment != Moment::Running {
         trial.start(Start::Plain);
     }
@@ -190,7 +196,7 @@ fn choose(data: &Path, kind: FileKind, chance: &mut StdRng) -> Option<PathBuf> {
 }
 
 fn inflict(target: &Path, way: Way, base: &Base, trial: &Trial, chance: &mut StdRng) {
-    let Ok(file) = File::options().read(true).write(true).open(target) else { return };
+    let file = File::options().read(true).write(true).open(target).unwrap();
     let length = file.metadata().unwrap().len();
     let flip = |chance: &mut StdRng| {
         let at = chance.random_range(0..length.max(1));
