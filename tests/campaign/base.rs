@@ -70,13 +70,7 @@ impl Base {
         trial.settles().await.unwrap();
         trial.stop().await;
         files::copy(&trial.data(), &dir.path().join("newer"));
-        let mut rows = BaseRows::default();
-        for table in verdict::SETTLED_TABLES {
-            for row in tables::read(&trial.parquet(), table) {
-                let issue = row["issue_id"].as_str().unwrap().to_owned();
-                rows.entry((table, issue)).or_default().push(verdict::settled_part(table, &row));
-            }
-        }
+        let rows = verdict::base_rows(|table| tables::read(&trial.parquet(), table));
         let acknowledged = trial.sim.webhooks().acknowledged().into_iter().collect();
         Self { kept: trial.sim.keep(), dir, rows: Arc::new(rows), acknowledged, shim, plan }
     }

@@ -141,7 +141,7 @@ async fn differences(trial: &Trial) -> Option<String> {
 }
 
 /// Tables whose rows stay the same until the issue is edited.
-pub(crate) const SETTLED_TABLES: [&str; 8] = [
+const SETTLED_TABLES: [&str; 8] = [
     "issues",
     "comments",
     "attachments",
@@ -153,7 +153,7 @@ pub(crate) const SETTLED_TABLES: [&str; 8] = [
 ];
 
 /// Returns a row without the columns that depend on the time of a fetch.
-pub(crate) fn settled_part(table: &str, row: &Row) -> Row {
+fn settled_part(table: &str, row: &Row) -> Row {
     let depends = |column: &str| {
         column.starts_with("_synced")
             || column.contains("first_response")
@@ -164,19 +164,27 @@ pub(crate) fn settled_part(table: &str, row: &Row) -> Row {
     row.iter().filter(|(column, _)| !depends(column)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
+/// Returns the settled parts of all rows by table and issue.
+pub(crate) fn base_rows(rows_of: impl Fn(&str) -> Vec<Row>) -> BaseRows {
+    let mut rows = BaseRows::new();
+    for table in SETTLED_TABLES {
+        // Values of SLA fields say how much time has passed.
+        let is_settled = |row: &Row| !row.values().any(|value| value.to_string().contains("Cycle"));
+        for row in rows_of(table).iter().filter(|row| table != "custom_fields" || is_settled(row)) {
+            let issue = row["issue_id"].as_str().unwrap_or_default().to_owned();
+            rows.entry((table, issue)).or_default().push(settled_part(table, row));
+        }
+    }
+    rows
+}
+
 /// Returns how rows of issues that nobody edited differ from those of the prepared folder.
 fn changed(
     before: &BaseRows,
     truth: &[Truth],
     all: &BTreeMap<&'static str, Vec<Row>>,
 ) -> Vec<String> {
-    let mut now = BaseRows::new();
-    for table in SETTLED_TABLES {
-        for row in all.get(table).into_iter().flatten() {
-            let issue = row["issue_id"].as_str().unwrap_or_default().to_owned();
-            now.entry((table, issue)).or_default().push(settled_part(table, row));
-        }
-    }
+    let now = base_rows(|table| all.get(table).cloned().unwrap_or_default());
     let exist: BTreeSet<String> = truth.iter().map(|issue| issue.id.to_string()).collect();
     let updated = |rows: &BaseRows, issue: &String| {
         let row = rows.get(&("issues", issue.clone())).and_then(|rows| rows.first().cloned());

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::tables;
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_millis(70);
+const EVERY: Duration = Duration::from_millis(150);
 
 /// Tables that are read beside `issues`, in turn.
 const OTHERS: [&str; 7] =
