@@ -261,6 +261,7 @@ impl Rounds {
             _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
             () = self.new_fields(&fields, &unknown) => Ended::NewFields,
             () = pruning => Ended::Stopped,
+            () = lake.tend() => Ended::Stopped,
             () = jobs => Ended::Stopped,
         };
         end.send_replace(true);

@@ -4,6 +4,7 @@ use std::time::Instant as Stopwatch;
 
 use clap::Args;
 use jira::pace::Priority;
+use lake::Presence;
 use ledger::Source;
 use reconcile::backfill::{Backfill, Existing, Run, Walked};
 use reconcile::walk::within;
@@ -12,7 +13,7 @@ use serde_json::json;
 use super::through::through;
 use crate::cli::Common;
 use crate::config::Settings;
-use crate::daemon::Alone;
+use crate::daemon::{Alone, start};
 use crate::exit::Done;
 use crate::{report, telemetry};
 
@@ -52,7 +53,8 @@ impl Command {
         let mut alone = Alone::start(settings, "jiralake backfill").await?;
         let run = if self.dry_run { Run::Dry } else { Run::Real };
         let began = Stopwatch::now();
-        let backfill = self.backfill(settings, &alone);
+        let presence = Presence::of(&start::layout(settings), &alone.ledger).await?;
+        let backfill = self.backfill(settings, &alone, presence);
         let counter = alone.jira.at(Priority::Backfill);
         let expected = counter.approximate_count(&self.query(settings)).await?;
         let walking = report::progress(expected, "finding");
@@ -73,11 +75,12 @@ impl Command {
         within(&settings.jira.projects, &bounded)
     }
 
-    fn backfill(&self, settings: &Settings, alone: &Alone) -> Backfill {
+    fn backfill(&self, settings: &Settings, alone: &Alone, presence: Presence) -> Backfill {
         Backfill {
             client: alone.jira.at(Priority::Backfill),
             ledger: alone.ledger.clone(),
             jql: format!("{} ORDER BY created DESC, id DESC", self.query(settings)),
+            presence: Some(presence),
             existing: if self.no_skip_existing { Existing::Fetch } else { Existing::Skip },
         }
     }

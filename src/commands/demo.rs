@@ -149,6 +149,7 @@ fn secret(seed: u64) -> String {
 async fn copy(daemon: &mut Daemon) -> anyhow::Result<()> {
     let began = Instant::now();
     let copy = Backfill {
+        presence: None,
         client: daemon.jira.at(Priority::Backfill),
         ledger: daemon.ledger.clone(),
         jql: ALL.to_owned(),

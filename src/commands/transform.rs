@@ -8,7 +8,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use jira::id::IssueKey;
 use jira::time::Clock;
-use lake::{Committed, Lake, Layout, Mapping, Output, Progress, Raw, Rebuilt, Tree};
+use lake::{
+    Committed, Lake, Layout, Mapping, Output, Progress, Raw, RawListing, RebuildBounds, Rebuilt,
+    Shrink, Tree,
+};
 use ledger::Ledger;
 use serde_json::json;
 use transform::Site;
@@ -41,6 +44,9 @@ pub(crate) struct Transform {
     /// the output folder
     #[arg(long, value_name = "MIB", default_value_t = 32)]
     memory: usize,
+    /// The tables may lose more than half of their issues, once: what has no snapshot is gone
+    #[arg(long)]
+    may_shrink: bool,
     /// Say what would be read and written, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -64,6 +70,7 @@ impl Transform {
             layout: start::layout(&config.settings),
             attachments: self.attachments_dir.clone(),
             memory: self.memory.saturating_mul(1024 * 1024),
+            shrink: if self.may_shrink { Shrink::Allow } else { Shrink::Refuse },
             what: match issue.transpose()? {
                 None => What::All,
                 Some(key) if self.deleted => What::Gone(key),
@@ -145,6 +152,7 @@ struct Task<'a> {
     attachments: Option<PathBuf>,
     /// Bytes.
     memory: usize,
+    shrink: Shrink,
     what: What,
 }
 
@@ -174,7 +182,8 @@ impl Task<'_> {
                 Lake::open(self.layout.clone(), ledger.clone(), mapping, NAME, clock).await?;
             let told = match &self.what {
                 What::All => {
-                    lake.rebuild(shown_on(report::progress(0, "transform"))).await.map(Told::All)
+                    let shown = shown_on(report::progress(0, "transform"));
+                    lake.rebuild_with(shown, self.shrink).await.map(Told::All)
                 }
                 What::One(key) => lake.redo(key).await.map(Told::One),
                 What::Gone(key) => lake.bury(key).await.map(Told::One),
@@ -191,7 +200,8 @@ impl Task<'_> {
         let rebuilt = match &self.what {
             What::All => {
                 let shown = shown_on(report::progress(0, "transform"));
-                tree.rebuild_within(self.memory, shown).await?
+                let bounds = RebuildBounds { memory: self.memory, shrink: self.shrink };
+                tree.rebuild_as(bounds, shown).await?
             }
             What::One(key) => tree.redo(key).await?,
             What::Gone(key) => tree.bury(key).await?,
@@ -201,21 +211,38 @@ impl Task<'_> {
 
     fn dry_run(&self) -> anyhow::Result<Done> {
         let raw = Raw::at(&self.layout.raw)?;
-        let files = raw.files()?.len();
+        let RawListing { snapshots, unreadable, ignored } = raw.list()?;
+        let files = snapshots.len();
+        tell_unread(&unreadable, &ignored);
         report::data(format_args!(
             "would read {files} snapshots in {} and write the tables to {}",
             self.layout.raw.display(),
             self.layout.parquet.display()
         ))?;
-        Ok(Done::All)
+        Ok(if unreadable.is_empty() { Done::All } else { Done::Partly })
+    }
+}
+
+/// How many ignored entries are named.
+const EXAMPLES: usize = 3;
+
+fn tell_unread(unreadable: &[(String, String)], ignored: &[String]) {
+    for (file, reason) in unreadable {
+        let (file, reason) = (report::escaped(file), report::escaped(reason));
+        report::talk(format_args!("not readable: {file}: {reason}"));
+    }
+    if !ignored.is_empty() {
+        let examples = ignored.iter().take(EXAMPLES).map(|name| report::escaped(name).to_string());
+        let examples = examples.collect::<Vec<_>>().join(", ");
+        report::talk(format_args!(
+            "ignored {} entries of the raw folder that are not named like snapshots, such as {examples}",
+            ignored.len()
+        ));
     }
 }
 
 fn tell(rebuilt: &Rebuilt, as_json: bool) -> anyhow::Result<()> {
-    for (file, reason) in &rebuilt.unreadable {
-        let (file, reason) = (report::escaped(file), report::escaped(reason));
-        report::talk(format_args!("not readable: {file}: {reason}"));
-    }
+    tell_unread(&rebuilt.unreadable, &rebuilt.ignored);
     for file in &rebuilt.superseded {
         report::talk(format_args!("older copy of an issue, left out: {}", report::escaped(file)));
     }
@@ -236,7 +263,7 @@ fn tell(rebuilt: &Rebuilt, as_json: bool) -> anyhow::Result<()> {
         report::data(json!({
             "issues": rebuilt.issues, "rows": rows, "months": rebuilt.months,
             "files": rebuilt.files, "unreadable": unreadable,
-            "superseded": rebuilt.superseded, "kept": rebuilt.kept, "took_ms": rebuilt.took.as_millis(),
+            "superseded": rebuilt.superseded, "ignored": rebuilt.ignored, "kept": rebuilt.kept, "took_ms": rebuilt.took.as_millis(),
         }))?;
         return Ok(());
     }

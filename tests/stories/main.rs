@@ -41,6 +41,8 @@ mod kill;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod losses;
+#[cfg(test)]
 mod known_bugs;
 #[cfg(test)]
 mod start;

@@ -171,7 +171,7 @@ fn claimed(claim: Json<'_>) -> Option<Bytes> {
 }
 
 fn checksum(file: &Path, length: u64) -> std::io::Result<Option<String>> {
-    let mut opened = match std::fs::File::open(file) {
+    let mut opened = match durable::open_regular(file) {
         Ok(opened) if opened.metadata()?.len() == length => opened,
         Ok(_) => return Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jira::time::Instant;
 
@@ -141,7 +141,7 @@ fn link_with(
 }
 
 fn copy(source: &Path, target: &Path) -> io::Result<()> {
-    let mut from = File::open(source)?;
+    let mut from = open_regular(source)?;
     let (temp, mut file) = Temp::beside(target)?;
     io::copy(&mut from, &mut file)?;
     file.sync_all()?;
@@ -201,26 +201,95 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Removes the temporary files that crashed writes left in `folder` (not below it), when they are
-/// older than [`LEFTOVER_AGE`]. Answers how many.
+/// older than [`LEFTOVER_AGE`]. Returns how many.
 pub fn sweep(folder: &Path, now: Instant) -> io::Result<u64> {
+    let old = now.millis().checked_sub(i64::try_from(LEFTOVER_AGE.as_millis()).unwrap_or(i64::MAX));
+    let old = old.and_then(|old| u64::try_from(old).ok()).unwrap_or(0);
+    sweep_before(folder, Some(UNIX_EPOCH + Duration::from_millis(old)))
+}
+
+/// Removes the temporary files in `folder` that were last written at or before an instant of the file
+/// system's own clock, or all of them: those from before the lock was taken are a dead process's.
+pub fn sweep_before(folder: &Path, before: Option<SystemTime>) -> io::Result<u64> {
     let mut swept = 0;
     for entry in list(folder)? {
         let name = entry.file_name();
         let is_temporary = name.to_str().is_some_and(|name| {
             name.starts_with('.') && Path::new(name).extension() == Some(OsStr::new("tmp"))
         });
-        if is_temporary && entry.file_type()?.is_file() && age(&entry.path(), now)? > LEFTOVER_AGE {
-            swept += u64::from(remove_if_there(&entry.path())?);
+        if is_temporary && entry.file_type()?.is_file() {
+            // Another sweep may have removed it meanwhile.
+            let written = match entry.metadata().and_then(|found| found.modified()) {
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if before.is_none_or(|before| written <= before) {
+                swept += u64::from(remove_if_there(&entry.path())?);
+            }
         }
     }
     Ok(swept)
 }
 
-/// How long ago a file was last written; a file from the future is new.
-pub(crate) fn age(path: &Path, now: Instant) -> io::Result<Duration> {
-    let written = fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let written = i64::try_from(written.as_millis()).ok().and_then(Instant::from_millis);
-    Ok(written.map_or(Duration::ZERO, |written| now.since(written)))
+/// Opens a file for reading if it is a regular one. A symbolic link is not followed, and opening a
+/// FIFO or a device neither waits nor reads: its error names what is there.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NOFOLLOW | libc::O_NONBLOCK,
+    );
+    let opened = match options.open(path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            // What is there says more than the error of opening it.
+            return match fs::symlink_metadata(path) {
+                Ok(found) if !found.is_file() => Err(irregular(kind_of(found.file_type()))),
+                _ => Err(error),
+            };
+        }
+    };
+    // The opened file is checked, not the name: the name may be another file's by now.
+    let kind = opened.metadata()?.file_type();
+    if kind.is_file() { Ok(opened) } else { Err(irregular(kind_of(kind))) }
+}
+
+/// Whether a name is a regular file, without following a link.
+pub fn is_regular(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// Names the kind of a directory entry.
+pub fn kind_of(kind: fs::FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return "a FIFO";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+        if kind.is_block_device() || kind.is_char_device() {
+            return "a device";
+        }
+    }
+    if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_file() {
+        "a regular file"
+    } else {
+        "of an unknown kind"
+    }
+}
+
+fn irregular(kind: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("it is {kind}, not a regular file"))
 }
 
 /// The entries of a folder in order of their names; a folder that is not there has none.
@@ -256,7 +325,6 @@ fn temporary_name(target: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs::FileTimes;
-    use std::time::SystemTime;
 
     use super::*;
 

@@ -110,6 +110,17 @@ pub enum Error {
         /// Rows that the new list gives.
         after: u64,
     },
+    /// Fewer than half of the known issues could be read: a folder that is lost looks the same as
+    /// issues that are gone. Nothing was touched; a person may allow it.
+    #[error("only {readable} of {known} known issues have a readable snapshot in `{folder}`; put the others back, or allow it with `jiralake transform --may-shrink`", folder = .folder.display())]
+    Shrinking {
+        /// The folder of the snapshots.
+        folder: PathBuf,
+        /// Issues that the ledger or the tables have.
+        known: u64,
+        /// Issues that have a readable snapshot.
+        readable: u64,
+    },
     /// The blocking work ended without an answer (the runtime shuts down, or a defect).
     #[error("the blocking work was cut off")]
     CutOff {

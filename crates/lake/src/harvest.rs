@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::mapping::Mapping;
 use crate::month::MonthRows;
 use crate::pile::Pile;
-use crate::raw::{Raw, chain};
+use crate::raw::{Raw, RawListing, chain};
 use crate::rebuild::{Phase, Progress};
 use crate::scan::Entry;
 use crate::splice::Sorted;
@@ -69,7 +69,8 @@ impl Harvest {
         pile: Pile,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Self, Error> {
-        let (mut files, attached) = (raw.files()?, raw.attachment_folders()?);
+        let RawListing { snapshots: mut files, unreadable: odd, ignored } = raw.list()?;
+        let attached = raw.attachment_folders()?;
         // Issues of neighbouring keys are mostly of one month.
         files.sort_by_cached_key(|file| order(file));
         let (total, done) = (files.len() as u64, AtomicU64::new(0));
@@ -89,7 +90,9 @@ impl Harvest {
         let sheaves = sheaves.into_iter().collect::<Result<Vec<_>, Error>>()?;
         let mut oddities = Oddities::default();
         sheaves.iter().for_each(|sheaf| oddities.absorb(&sheaf.oddities));
-        let survey = Survey::among(files.len(), sheaves.into_iter().flat_map(|sheaf| sheaf.files));
+        let read = sheaves.into_iter().flat_map(|sheaf| sheaf.files);
+        let survey = Survey::among(files.len(), read.chain(odd.into_iter().map(Err)));
+        let survey = Survey { ignored, ..survey };
         Ok(Self { survey, oddities, pile })
     }
 

@@ -121,7 +121,7 @@ impl Visible {
     }
 
     /// Which month and part a visible file of this style is.
-    fn named(&self, table: Table, path: &Path) -> Option<(Month, i64)> {
+    pub(crate) fn named(&self, table: Table, path: &Path) -> Option<(Month, i64)> {
         let stem = path.file_stem()?.to_str()?;
         let (name, part) = match stem.split_once('.') {
             Some((name, part)) => (name, part.parse().ok()?),

@@ -50,6 +50,7 @@ mod cores;
 mod dimension;
 
 mod whole;
+mod inventory;
 mod settle;
 mod survey;
 mod month;
@@ -66,15 +67,16 @@ pub use dimension::{Replaced, Shrink};
 pub use divide::ISSUES_PER_ROW_GROUP;
 pub use error::Error;
 pub use incoming::{Arrived, Incoming};
+pub use inventory::{Presence, RECOVERY, Recovery, RecoveryState};
 pub use layout::{Layout, Style};
 pub use lock::{LOCK_FILE, Lock};
 pub use mapping::Mapping;
 pub use open::Lake;
-pub use raw::Raw;
+pub use raw::{Raw, RawListing};
 pub use read_back::{Row, RowsByIssue, Select, Tables};
 pub use rebuild::{Phase, Progress, Rebuilt};
 pub use survey::{RawIssue, RawIssues};
-pub use tree::{Output, Tree};
+pub use tree::{Output, RebuildBounds, Tree};
 pub use verify::{FileFinding, FileState, VerifyEvent, VerifyReport, VerifyTempo};
 pub use views::VIEWS_FILE;
 

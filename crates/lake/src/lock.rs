@@ -26,7 +26,7 @@ const HOLDER_BYTES: u64 = 200;
 /// The right to write a lake; given back when it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _files: Vec<File>,
+    files: Vec<File>,
 }
 
 impl Lock {
@@ -62,7 +62,14 @@ impl Lock {
                 taken.insert(path.canonicalize().unwrap_or(path));
             }
         }
-        Ok(Self { _files: files })
+        Ok(Self { files })
+    }
+
+    /// Returns when it was taken, by the file system's clock: every file that a dead process wrote is
+    /// older, however wrong the machine's clock is.
+    pub(crate) fn taken(&self) -> std::io::Result<std::time::SystemTime> {
+        let file = self.files.first().ok_or_else(|| std::io::Error::other("no lock is held"))?;
+        file.metadata()?.modified()
     }
 }
 

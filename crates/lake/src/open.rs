@@ -1,17 +1,16 @@
 //! The lake: its folders, the ledger that names its files, and the right to write it.
 //!
-//! Opening takes the lock, removes what crashed writes left behind (by age), makes the visible
-//! names agree with the catalog again, and rebuilds a lake whose catalog is empty although there
-//! are snapshots: without that, a first commit would put one issue in the place of a whole month.
-//! A lake that an older version made is rebuilt as well (`whole`).
+//! Opening takes the lock, removes what crashed writes left behind, compares ledger, raw, store and
+//! tree (`inventory`), and rebuilds a lake whose catalog is empty although there are snapshots:
+//! without that, a first commit would put one issue in the place of a whole month. A lake that an
+//! older version made is rebuilt as well (`whole`).
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use jira::id::IssueKey;
-use jira::time::{Clock, Instant};
+use jira::time::Clock;
 use ledger::{CatalogFile, Ledger};
 use tokio::sync::Mutex;
 use transform::{Deletion, Snapshot, Table};
@@ -31,7 +30,6 @@ use crate::stage::Store;
 use crate::steps::Steps;
 use crate::verify::{self, FileFinding, regular};
 use crate::views;
-use crate::whole::Made;
 
 /// The store of one Jira site. Cheap to clone; the lake stays locked until the last clone is gone.
 #[derive(Clone)]
@@ -52,7 +50,7 @@ pub(crate) struct Inner {
     /// Held through a commit: commits come one after the other.
     pub(crate) writing: Mutex<Writing>,
     /// Declared last: dropped after everything that writes.
-    _lock: Lock,
+    pub(crate) lock: Lock,
 }
 
 /// What one commit leaves to the next.
@@ -110,7 +108,7 @@ impl Lake {
                 steps,
                 odd_values,
                 writing,
-                _lock: lock,
+                lock,
             };
             Ok(Self { inner: Arc::new(inner) })
         })
@@ -164,43 +162,6 @@ impl Lake {
     pub(crate) async fn catalog(&self) -> Result<Vec<CatalogFile>, Error> {
         self.inner.ledger.catalog().await.map_err(asked("list the catalog"))
     }
-
-    async fn recover(&self) -> Result<(), Error> {
-        let (catalog, inner) = (self.catalog().await?, Arc::clone(&self.inner));
-        let is_new = catalog.is_empty();
-        let is_whole = self.is_whole().await?;
-        let snapshots = blocking(move || {
-            let lacks = |file: &CatalogFile| !inner.store.folder.join(&file.path).is_file();
-            let has_to = is_new || !is_whole || catalog.iter().any(lacks);
-            let snapshots = if has_to { inner.raw.files()?.len() } else { 0 };
-            if is_new && snapshots == 0 && !publish::strays(&inner.visible, &[])?.is_empty() {
-                return Err(Error::Foreign { folder: inner.visible.folder.clone() });
-            }
-            inner.sweep(&catalog)?;
-            if snapshots == 0 {
-                for (file, reason) in inner.make_dimensions()? {
-                    tracing::warn!(file, reason, "a dimension stays as it is: {file}: {reason}");
-                }
-                inner.show(&catalog)?;
-            }
-            Ok(snapshots)
-        })
-        .await?;
-        if snapshots > 0 {
-            tracing::info!(
-                snapshots,
-                "the tables are not whole, making them from {snapshots} raw snapshots"
-            );
-            let rebuilt = self.rebuild(|_| {}).await?;
-            for (file, reason) in &rebuilt.unreadable {
-                tracing::warn!(file, reason, "a raw snapshot is not readable: {file}: {reason}");
-            }
-            tracing::info!(issues = rebuilt.issues, "the tables are made");
-        } else if is_new {
-            self.note(Made::Whole).await?;
-        }
-        Ok(())
-    }
 }
 
 impl Inner {
@@ -209,6 +170,8 @@ impl Inner {
         let stale = publish::stale(&self.visible, &self.store.folder, catalog)?;
         publish::publish(&self.visible, &self.store.folder, (&stale, &[]), &self.steps)?;
         for stray in publish::strays(&self.visible, catalog)? {
+            // Its rows are in the catalog's files, or left by a confirmed delete or a move: the start
+            // adopted all others.
             tracing::info!(path = %stray.display(), "removing a table file that no commit names");
             self.visible.remove(&stray).map_err(disk("remove", &stray))?;
         }
@@ -219,48 +182,6 @@ impl Inner {
     pub(crate) fn make_dimensions(&self) -> Result<Vec<(String, String)>, Error> {
         dimension::make_all(&self.raw, &self.visible, &self.mapping.fields)
     }
-
-    /// Removes leftovers of crashed writes and store files that no commit names, by age.
-    fn sweep(&self, catalog: &[CatalogFile]) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut swept = self.raw.sweep(now)?;
-        let named = catalog.iter().map(|file| self.store.folder.join(&file.path));
-        let named = named.collect::<BTreeSet<_>>();
-        let mut folders = vec![self.visible.folder.clone()];
-        for table in Table::ALL.iter().copied() {
-            let visible = self.visible.folders(table);
-            folders.extend(visible.map_err(disk("list", &self.visible.table(table)))?);
-            let stored = self.store.folder.join(table.name());
-            for month in durable::list(&stored).map_err(disk("list", &stored))? {
-                folders.push(month.path());
-                swept += sweep_store(&month.path(), &named, now)
-                    .map_err(disk("sweep the folder", &month.path()))?;
-            }
-        }
-        for folder in folders {
-            swept += durable::sweep(&folder, now).map_err(disk("sweep the folder", &folder))?;
-        }
-        if swept > 0 {
-            tracing::info!(swept, "removed {swept} files that crashed writes left behind");
-        }
-        Ok(())
-    }
-}
-
-fn sweep_store(
-    folder: &std::path::Path,
-    named: &BTreeSet<std::path::PathBuf>,
-    now: Instant,
-) -> std::io::Result<u64> {
-    let mut swept = 0;
-    for entry in durable::list(folder)? {
-        let path = entry.path();
-        let is_table = path.extension().is_some_and(|extension| extension == "parquet");
-        if is_table && !named.contains(&path) && durable::age(&path, now)? > durable::LEFTOVER_AGE {
-            swept += u64::from(regular::remove(&path)?);
-        }
-    }
-    Ok(swept)
 }
 
 /// Runs disk and CPU work where it holds up nobody.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ledger::CatalogFile;
@@ -70,7 +70,9 @@ pub(crate) fn stale(
         let source = store.join(&file.path);
         // A file that is missing in the store is left to the next commit of its month, which makes
         // it from raw; what is visible stays until then.
-        if source.is_file() && !shows(&name, &source, file).map_err(disk("compare", &name))? {
+        if durable::is_regular(&source)
+            && !shows(&name, &source, file).map_err(disk("compare", &name))?
+        {
             stale.push(file.clone());
         }
     }
@@ -92,20 +94,24 @@ pub(crate) fn strays(visible: &Visible, catalog: &[CatalogFile]) -> Result<Vec<P
 }
 
 /// Whether a visible name shows this file: the same file, or one of the same content.
-fn shows(name: &Path, source: &Path, file: &CatalogFile) -> io::Result<bool> {
+pub(crate) fn shows(name: &Path, source: &Path, file: &CatalogFile) -> io::Result<bool> {
     let seen = match fs::symlink_metadata(name) {
         Ok(seen) if seen.is_file() => seen,
         Ok(_) => return Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    if same_file(&seen, &fs::metadata(source)?) {
-        return Ok(true);
+    match fs::symlink_metadata(source) {
+        Ok(stored) if same_file(&seen, &stored) => return Ok(true),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
     if i64::try_from(seen.len()) != Ok(file.bytes) {
         return Ok(false);
     }
-    Ok(prove(&fs::read(name)?.into(), Some(recorded(file))).is_ok())
+    let mut bytes = Vec::new();
+    durable::open_regular(name)?.read_to_end(&mut bytes)?;
+    Ok(prove(&bytes.into(), Some(recorded(file))).is_ok())
 }
 
 #[cfg(unix)]

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jira::id::IssueKey;
-use jira::time::Instant;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use transform::{Catalogue, Deletion, Dimension, Snapshot};
@@ -33,6 +32,20 @@ const CATALOGUE: &str = "fields.json";
 /// The folder of the entries of the dimensions.
 const DIMENSIONS: &str = "dimensions";
 
+/// The folder of the attachments' bytes.
+const ATTACHMENTS: &str = "attachments";
+
+/// The entries of the folder of the snapshots, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawListing {
+    /// Regular files named like snapshots, in order.
+    pub snapshots: Vec<String>,
+    /// Entries named like snapshots that cannot be one, with the reason.
+    pub unreadable: Vec<(String, String)>,
+    /// Entries that are not named like snapshots.
+    pub ignored: Vec<String>,
+}
+
 /// The folders of the raw data.
 #[derive(Debug, Clone)]
 pub struct Raw {
@@ -50,7 +63,7 @@ impl Raw {
         let below = folder.join("issues");
         let direct = !below.is_dir() && holds_snapshots(folder)?;
         let issues = if direct { folder.to_owned() } else { below };
-        let attachments = folder.join("attachments");
+        let attachments = folder.join(ATTACHMENTS);
         Ok(Self { folder: folder.to_owned(), issues, attachments, moving: Arc::default() })
     }
 
@@ -70,10 +83,10 @@ impl Raw {
     pub fn read_catalogue(&self) -> Result<Option<Catalogue>, Error> {
         let path = self.folder.join(CATALOGUE);
         let unreadable = |reason| Error::Unreadable { file: CATALOGUE.to_owned(), reason };
-        match fs::read(&path) {
-            Ok(json) => {
-                Catalogue::parse(&json, CATALOGUE).map(Some).map_err(|e| unreadable(chain(&e)))
-            }
+        match durable::open_regular(&path) {
+            Ok(opened) => Catalogue::parse(&whole(opened, CATALOGUE)?, CATALOGUE)
+                .map(Some)
+                .map_err(|e| unreadable(chain(&e))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(error.to_string())),
         }
@@ -90,7 +103,7 @@ impl Raw {
     pub(crate) fn read_dimension(&self, dimension: Dimension) -> Result<Option<Vec<Value>>, Error> {
         let file = dimension_file(dimension);
         let unreadable = |reason| Error::Unreadable { file: file.clone(), reason };
-        let opened = match File::open(self.folder.join(&file)) {
+        let opened = match durable::open_regular(&self.folder.join(&file)) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error.to_string())),
@@ -120,18 +133,47 @@ impl Raw {
     /// The names of all snapshot files, in order. A folder that is not there is an error: it may
     /// be a mount that is missing or a typing error.
     pub fn files(&self) -> Result<Vec<String>, Error> {
+        Ok(self.list()?.snapshots)
+    }
+
+    /// Whether a snapshot is there as a regular file.
+    pub(crate) fn has(&self, file: &str) -> bool {
+        durable::is_regular(&self.issues.join(file))
+    }
+
+    /// Returns everything in the folder of the snapshots, without opening any of it.
+    pub fn list(&self) -> Result<RawListing, Error> {
         let failed = || disk("list", &self.issues);
         fs::metadata(&self.issues).map_err(failed())?;
-        let mut files = Vec::new();
+        let mut listing = RawListing::default();
         for entry in durable::list(&self.issues).map_err(failed())? {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let is_snapshot =
-                name.ends_with(".json") && !name.starts_with('.') && name != CATALOGUE;
-            if is_snapshot && !entry.file_type().map_err(failed())?.is_dir() {
-                files.push(name);
+            let kind = entry.file_type().map_err(failed())?;
+            let bytes = entry.file_name();
+            let name = bytes.to_string_lossy().into_owned();
+            let is_ours = name.starts_with('.') || name == CATALOGUE;
+            let is_known = kind.is_dir() && [DIMENSIONS, ATTACHMENTS].contains(&name.as_str());
+            if is_ours || is_known {
+                continue;
             }
+            let odd = match (name.ends_with(".json"), bytes.to_str().is_some(), kind.is_file()) {
+                (true, true, true) => {
+                    listing.snapshots.push(name);
+                    continue;
+                }
+                (true, false, true) => "its name is not UTF-8".to_owned(),
+                (true, _, false) => format!("it is {}, not a regular file", durable::kind_of(kind)),
+                (false, _, true) => {
+                    listing.ignored.push(name);
+                    continue;
+                }
+                (false, _, false) => {
+                    listing.ignored.push(format!("{name} ({})", durable::kind_of(kind)));
+                    continue;
+                }
+            };
+            listing.unreadable.push((name, odd));
         }
-        Ok(files)
+        Ok(listing)
     }
 
     /// Fails when the folder of the snapshots is not there: then nothing is known of any of them.
@@ -157,7 +199,7 @@ impl Raw {
         buffer: &'b mut Vec<u8>,
     ) -> Result<Option<&'b [u8]>, Error> {
         let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
-        let opened = match File::open(self.issues.join(file)) {
+        let opened = match durable::open_regular(&self.issues.join(file)) {
             Ok(opened) => opened,
             // A folder that is gone (a mount, a typing error) says nothing about its files.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.issues.is_dir() => {
@@ -259,20 +301,21 @@ impl Raw {
         fs::remove_dir(&from).map_err(disk("remove the folder", &from))
     }
 
-    /// Removes what crashed writes left behind, by age.
-    pub(crate) fn sweep(&self, now: Instant) -> Result<u64, Error> {
-        let mut folders = vec![self.folder.clone(), self.issues.clone(), self.attachments.clone()];
+    /// The folders in which writes of a lake's only writer leave temporary files.
+    pub(crate) fn written_folders(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut folders = vec![self.issues.clone(), self.attachments.clone()];
         folders.push(self.folder.join(DIMENSIONS));
         for entry in durable::list(&self.attachments).map_err(disk("list", &self.attachments))? {
             if entry.file_type().map_err(disk("list", &self.attachments))?.is_dir() {
                 folders.push(entry.path());
             }
         }
-        folders.dedup();
-        let swept = folders
-            .iter()
-            .map(|folder| durable::sweep(folder, now).map_err(disk("sweep the folder", folder)));
-        swept.sum()
+        Ok(folders)
+    }
+
+    /// The folder of everything. Programs without the lake's lock write the catalogue there.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use jira::id::{IssueId, IssueKey};
 use jira::time::Month;
-use ledger::{CatalogFile, CommitId, IssueRecord};
+use ledger::{CatalogFile, CommitId, IssueRecord, Loss};
 use transform::{Deletion, Oddities, Reason, Table};
 
 use crate::commit::{Committed, Prepared};
+use crate::dimension::Shrink;
 use crate::error::{Error, asked};
 use crate::month::MonthRows;
 use crate::open::{Inner, Lake, blocking};
@@ -62,6 +63,8 @@ pub struct Rebuilt {
     pub kept: u64,
     /// Snapshot files of issues of which there is a newer file.
     pub superseded: Vec<String>,
+    /// Entries of the raw folder that are not named like snapshots and were not read.
+    pub ignored: Vec<String>,
     /// Values of unexpected types: table, column, how many.
     pub oddities: Oddities,
     /// How long it took.
@@ -76,6 +79,9 @@ impl Rebuilt {
     }
 }
 
+/// Where the progress of a rebuild is reported.
+pub(crate) type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
+
 /// Months that have to change together, with what is to be done in each.
 #[derive(Default)]
 struct Group(BTreeMap<Month, Task>);
@@ -86,25 +92,51 @@ struct Task {
     entries: Vec<Entry>,
     /// Issues without a readable snapshot, whose rows are carried over.
     lost: BTreeSet<IssueId>,
+    /// Issues whose snapshot is older than their record: their rows are carried over as well.
+    older: BTreeSet<IssueId>,
+    /// Those without a readable snapshot that are deleted: their rows can be made from the record.
+    deleted: Vec<IssueRecord>,
     current: BTreeMap<Table, Vec<CatalogFile>>,
 }
 
 impl Lake {
-    /// Makes all tables anew and refills the ledger's records of the issues.
+    /// Rebuilds all tables and refills the ledger's records of the issues.
     pub async fn rebuild(
         &self,
         progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<Rebuilt, Error> {
+        self.rebuild_with(progress, Shrink::Refuse).await
+    }
+
+    /// The same. Fewer readable snapshots than half of the known issues are refused unless a person
+    /// allows it.
+    pub async fn rebuild_with(
+        &self,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+        shrink: Shrink,
+    ) -> Result<Rebuilt, Error> {
+        let progress: ProgressSink = Arc::new(progress);
+        let (inner, told) = (Arc::clone(&self.inner), Arc::clone(&progress));
+        let survey = blocking(move || Survey::of(&inner.raw, told.as_ref())).await?;
+        let counts = self.inner.ledger.counts().await.map_err(asked("count the issues"))?;
+        self.may_rebuild(&survey, counts.issues + counts.issues_deleted, shrink)?;
+        self.rebuild_of(survey, progress).await
+    }
+
+    /// Rebuilds all tables from what a survey found.
+    pub(crate) async fn rebuild_of(
+        &self,
+        mut survey: Survey,
+        progress: ProgressSink,
+    ) -> Result<Rebuilt, Error> {
         let started = Instant::now();
-        let progress = Arc::new(progress);
         let mut writing = self.inner.writing.lock().await;
         let catalog = self.catalog().await?;
-        let (inner, told) = (Arc::clone(&self.inner), Arc::clone(&progress));
-        let mut survey = blocking(move || Survey::of(&inner.raw, told.as_ref())).await?;
-        let total = survey.months.values().map(|entries| entries.len() as u64).sum();
+        let total = survey.count();
         let mut rebuilt = Rebuilt {
             unreadable: std::mem::take(&mut survey.unreadable),
             superseded: std::mem::take(&mut survey.superseded),
+            ignored: std::mem::take(&mut survey.ignored),
             ..Rebuilt::default()
         };
         let mut done = 0;
@@ -164,15 +196,22 @@ impl Lake {
             let known = self.inner.ledger.issues_in(month).await;
             for record in known.map_err(asked("list the issues of a month"))? {
                 match by_issue.get(&record.id) {
-                    Some(now) if now != month => {
+                    Some((now, _)) if now != month => {
                         moves.insert((month.clone(), now.clone()));
                     }
                     // Also one that is gone: its key, and with it the file, may belong to another
                     // issue by now, and its row in `deleted_issues` is all there is of it.
                     None => {
                         task.lost.insert(record.id);
+                        if record.deleted_at.is_some() {
+                            task.deleted.push(record);
+                        }
                     }
-                    Some(_) => {}
+                    Some((_, newness)) => {
+                        if newness.is_some_and(|newness| newness < record.synced_at) {
+                            task.older.insert(record.id);
+                        }
+                    }
                 }
             }
         }
@@ -231,13 +270,20 @@ impl Inner {
         let (mut prepared, mut records) = (Prepared::default(), Vec::new());
         let mut rebuilt = Rebuilt::default();
         for (month, task) in group.0 {
-            let made = MonthRows::read(&self.raw, &self.mapping, &task.entries, self.clock.now());
+            let Task { mut entries, mut lost, older, deleted, current } = task;
+            // The rows that are here are newer than what an older snapshot gives.
+            let newer = self.kept_issues(&current, &older);
+            entries.retain(|entry| !newer.contains(&entry.id));
+            lost.extend(newer);
+            let made = MonthRows::read(&self.raw, &self.mapping, &entries, self.clock.now());
             let staged = made.and_then(|mut made| {
                 rebuilt.add(&made);
-                made.lost.extend(task.lost);
+                made.lost.extend(lost);
+                self.add_tombstones(&deleted, &current, &mut made)?;
                 records.append(&mut made.records);
                 prepared.remade.insert(month.clone());
-                self.make_month((month, task.current), made, &mut rebuilt, id)
+                prepared.lost.extend(self.losses((&current, &deleted), &older, &made.lost));
+                self.make_month((month, current), made, &mut rebuilt, id)
             });
             match staged {
                 Ok(staged) => prepared.extend(staged),
@@ -248,6 +294,63 @@ impl Inner {
             }
         }
         Ok((prepared, records, rebuilt))
+    }
+
+    /// Which of some issues have rows in the current files of a month.
+    fn kept_issues(
+        &self,
+        current: &BTreeMap<Table, Vec<CatalogFile>>,
+        wanted: &BTreeSet<IssueId>,
+    ) -> BTreeSet<IssueId> {
+        let mut kept = BTreeSet::new();
+        if wanted.is_empty() {
+            return kept;
+        }
+        for table in [Table::Issues, Table::DeletedIssues] {
+            for file in current.get(&table).into_iter().flatten() {
+                // One that is unfit has nothing to carry over; `make_month` reports it.
+                let mut rows = self.store.read(table, file).unwrap_or_default();
+                rows.retain(wanted);
+                kept.extend(rows.issues());
+            }
+        }
+        kept
+    }
+
+    /// The rows of deleted issues that the current files have lost, from the ledger's records.
+    fn add_tombstones(
+        &self,
+        deleted: &[IssueRecord],
+        current: &BTreeMap<Table, Vec<CatalogFile>>,
+        made: &mut MonthRows,
+    ) -> Result<(), Error> {
+        let ids = deleted.iter().map(|record| record.id).collect();
+        let kept = self.kept_issues(current, &ids);
+        let mut rows = self.mapping.collector(&self.raw);
+        for record in deleted.iter().filter(|record| !kept.contains(&record.id)) {
+            rows.append(&self.tombstone(record)?)?;
+        }
+        for (table, rows) in rows.finish()?.0 {
+            made.tables.entry(table).or_default().add(rows);
+        }
+        Ok(())
+    }
+
+    /// What is lost of the issues of a month, for the transaction that rebuilds it.
+    fn losses(
+        &self,
+        (current, deleted): (&BTreeMap<Table, Vec<CatalogFile>>, &[IssueRecord]),
+        older: &BTreeSet<IssueId>,
+        lost: &BTreeSet<IssueId>,
+    ) -> Vec<(IssueId, Loss)> {
+        let kept = self.kept_issues(current, lost);
+        let deleted: BTreeSet<_> = deleted.iter().map(|record| record.id).collect();
+        let of = |id: &IssueId| match (older.contains(id), kept.contains(id)) {
+            (true, _) => (*id, Loss::RawOlder),
+            (false, true) => (*id, Loss::RawMissing),
+            (false, false) => (*id, Loss::RowsMissing),
+        };
+        older.union(lost).filter(|id| !deleted.contains(id)).map(of).collect()
     }
 
     fn make_month(

@@ -158,6 +158,16 @@ impl Inner {
         rows.finish().map(|(tables, _)| tables)
     }
 
+    /// A deleted issue as its record has it.
+    pub(crate) fn tombstone(&self, record: &IssueRecord) -> Result<Snapshot, Error> {
+        let file = file_name(&record.key);
+        let unreadable = |error| Error::Unreadable { file: file.clone(), reason: chain(&error) };
+        let json = json!({"id": record.id, "key": record.key, "fields": {}});
+        let bare = Snapshot::from_json(json, &file).map_err(unreadable)?;
+        let at = record.deleted_at.unwrap_or(record.synced_at);
+        Ok(bare.buried(&Deletion { at, evidence: None, reason: Reason::Gone }))
+    }
+
     /// The snapshot of an issue, or what is lost of it.
     fn snapshot_of(&self, record: &IssueRecord) -> Result<Result<Snapshot, Loss>, Error> {
         let own = match self.raw.load(&file_name(&record.key)) {

@@ -12,3 +12,4 @@ mod splicing;
 mod damage;
 mod trees;
 mod world;
+mod losses;

@@ -9,7 +9,7 @@ use jira::time::{Instant, Month};
 
 use crate::cores;
 use crate::error::Error;
-use crate::raw::{Raw, chain};
+use crate::raw::{Raw, RawListing, chain};
 use crate::rebuild::{Phase, Progress};
 use crate::scan::{Entry, scan};
 
@@ -63,12 +63,14 @@ pub(crate) struct Survey {
     pub(crate) superseded: Vec<String>,
     /// Their issues.
     pub(crate) repeated: BTreeSet<IssueId>,
+    /// Entries of the folder that are not named like snapshots.
+    pub(crate) ignored: Vec<String>,
 }
 
 impl Survey {
     /// Looks at every file.
     pub(crate) fn of(raw: &Raw, progress: &(dyn Fn(Progress) + Sync)) -> Result<Self, Error> {
-        let files = raw.files()?;
+        let RawListing { snapshots: files, unreadable: odd, ignored } = raw.list()?;
         let (total, done) = (files.len() as u64, AtomicU64::new(0));
         let pieces = files.chunks(FILES_AT_ONCE).collect::<Vec<_>>();
         let looked = cores::map(pieces, cores::count(), |piece| {
@@ -79,10 +81,9 @@ impl Survey {
             looked
         });
         let looked = looked.into_iter().flatten();
-        Ok(Self::among(
-            files.len(),
-            looked.map(|(file, looked)| looked.map_err(|reason| (file.clone(), reason))),
-        ))
+        let looked = looked.map(|(file, looked)| looked.map_err(|reason| (file.clone(), reason)));
+        let survey = Self::among(files.len(), looked.chain(odd.into_iter().map(Err)));
+        Ok(Self { ignored, ..survey })
     }
 
     /// What follows from all files, `count` of them, each an entry or unreadable with the reason.
@@ -129,12 +130,22 @@ impl Survey {
         self.months.is_empty() && self.unreadable.is_empty()
     }
 
-    /// The month of every issue that has a readable file.
-    pub(crate) fn by_issue(&self) -> HashMap<IssueId, Month> {
+    /// The month of every issue that has a readable file, and how new the file is.
+    pub(crate) fn by_issue(&self) -> HashMap<IssueId, (Month, Option<Instant>)> {
         let entries = self.months.iter().flat_map(|(month, entries)| {
-            entries.iter().map(move |entry| (entry.id, month.clone()))
+            entries.iter().map(move |entry| (entry.id, (month.clone(), entry.newness)))
         });
         entries.collect()
+    }
+
+    /// The issues that have a readable file.
+    pub(crate) fn issues(&self) -> BTreeSet<IssueId> {
+        self.months.values().flatten().map(|entry| entry.id).collect()
+    }
+
+    /// How many issues have a readable file.
+    pub(crate) fn count(&self) -> u64 {
+        self.months.values().map(|entries| entries.len() as u64).sum()
     }
 }
 

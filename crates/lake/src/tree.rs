@@ -2,11 +2,13 @@
 //! file is written beside its target and renamed over it, children first, `issues` last.
 //!
 //! Promises: one writer at a time (the lake's lock); what cannot be read is reported and everything
-//! else is written; an issue whose snapshot cannot be read keeps the rows that it has; months
-//! without rows disappear; nothing but Parquet files in the folders of known tables is removed.
+//! else is written; an issue whose snapshot cannot be read keeps the rows that it has, and so does one
+//! whose snapshot is missing, unless a person allows the tables to shrink; months without rows
+//! disappear; nothing but Parquet files in the folders of known tables is removed, and none of them
+//! whose rows are nowhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
@@ -18,7 +20,7 @@ use jira::time::{Clock, Month};
 use transform::Table;
 
 use crate::decode::{Unfit, decode};
-use crate::dimension;
+use crate::dimension::{self, Shrink};
 use crate::divide::Bounds;
 use crate::durable;
 use crate::error::{Error, disk};
@@ -33,7 +35,7 @@ use crate::publish;
 use crate::raw::{Raw, chain};
 use crate::rebuild::{Progress, Rebuilt};
 use crate::settle::Unsettled;
-use crate::splice::Sorted;
+use crate::splice::{ISSUE_ID, Sorted};
 use crate::survey::Survey;
 use crate::views;
 use crate::writing::Writing;
@@ -59,6 +61,18 @@ pub(crate) struct Inner {
     pub(crate) bounds: Bounds,
     _lock: Lock,
 }
+
+/// The bounds of a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RebuildBounds {
+    /// Bytes of rows that are kept in memory.
+    pub memory: usize,
+    /// Whether issues without a snapshot may leave the tables.
+    pub shrink: Shrink,
+}
+
+/// Issues whose rows are carried over, by month.
+type Carried = BTreeMap<Month, BTreeSet<IssueId>>;
 
 /// The folder that a tree is written to.
 #[derive(Debug, Clone)]
@@ -105,8 +119,17 @@ impl Tree {
         memory: usize,
         progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<Rebuilt, Error> {
+        self.rebuild_as(RebuildBounds { memory, shrink: Shrink::Refuse }, progress).await
+    }
+
+    /// The same within these bounds.
+    pub async fn rebuild_as(
+        &self,
+        bounds: RebuildBounds,
+        progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<Rebuilt, Error> {
         let inner = Arc::clone(&self.inner);
-        blocking(move || inner.rebuild(memory, &progress)).await
+        blocking(move || inner.rebuild(bounds, &progress)).await
     }
 
     /// Redoes one issue from its raw snapshot.
@@ -126,11 +149,11 @@ impl Tree {
 impl Inner {
     fn rebuild(
         &self,
-        memory: usize,
+        bounds: RebuildBounds,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Rebuilt, Error> {
         let started = Instant::now();
-        let pile = Pile::new(memory, self.visible.folder.clone());
+        let pile = Pile::new(bounds.memory, self.visible.folder.clone());
         let mut harvest = Harvest::of((&self.raw, &self.mapping), pile, progress)?;
         if harvest.survey.is_empty() && !publish::strays(&self.visible, &[])?.is_empty() {
             return Err(Error::Foreign { folder: self.visible.folder.clone() });
@@ -138,12 +161,16 @@ impl Inner {
         let mut rebuilt = Rebuilt {
             unreadable: std::mem::take(&mut harvest.survey.unreadable),
             superseded: std::mem::take(&mut harvest.survey.superseded),
+            ignored: std::mem::take(&mut harvest.survey.ignored),
             oddities: std::mem::take(&mut harvest.oddities),
             ..Rebuilt::default()
         };
-        let lost = self.lost(&harvest.survey, &rebuilt.unreadable)?;
+        let readable = harvest.survey.issues();
+        let lost = self.lost(&harvest.survey, &rebuilt.unreadable, bounds.shrink)?;
+        let mut safe = readable;
+        safe.extend(lost.values().flatten());
         let made = self.put_months((harvest, lost), &mut rebuilt, progress)?;
-        self.remove_others(&made)?;
+        rebuilt.unreadable.extend(self.remove_others(&made, (&safe, bounds.shrink))?);
         let fields = &self.mapping.fields;
         rebuilt.unreadable.extend(dimension::make_all(&self.raw, &self.visible, fields)?);
         views::refresh(&self.visible, &self.mapping.fields)?;
@@ -188,27 +215,35 @@ impl Inner {
         Ok(made)
     }
 
-    /// The issues of unreadable files, by the keys in the files' names, where the tables that are
-    /// there have them.
+    /// The issues without a readable snapshot that the tables have. Where a person allows the tables to
+    /// shrink only those whose file is there and cannot be read, known by the key in its name.
     fn lost(
         &self,
         survey: &Survey,
         unreadable: &[(String, String)],
-    ) -> Result<BTreeMap<Month, BTreeSet<IssueId>>, Error> {
+        shrink: Shrink,
+    ) -> Result<Carried, Error> {
         let keys = unreadable.iter().filter_map(|(file, _)| file.strip_suffix(".json"));
         let keys = keys.collect::<BTreeSet<_>>();
-        let mut lost: BTreeMap<Month, BTreeSet<IssueId>> = BTreeMap::new();
-        if keys.is_empty() {
+        let mut lost = Carried::new();
+        if keys.is_empty() && shrink == Shrink::Allow {
             return Ok(lost);
         }
-        let readable = survey.by_issue();
+        let (readable, mut known) = (survey.issues(), 0);
         for month in self.months()? {
             // A file that cannot be read has nothing to carry over.
             for (id, key) in self.issues_of(&month).unwrap_or_default() {
-                if keys.contains(key.as_str()) && !readable.contains_key(&id) {
+                known += 1;
+                let is_kept = shrink == Shrink::Refuse || keys.contains(key.as_str());
+                if is_kept && !readable.contains(&id) {
                     lost.entry(month.clone()).or_default().insert(id);
                 }
             }
+        }
+        let count = survey.count();
+        if shrink == Shrink::Refuse && count.saturating_mul(2) < known {
+            let folder = self.raw.folder().to_owned();
+            return Err(Error::Shrinking { folder, known, readable: count });
         }
         Ok(lost)
     }
@@ -322,13 +357,39 @@ impl Inner {
         Ok(issues)
     }
 
-    fn remove_others(&self, made: &BTreeSet<PathBuf>) -> Result<(), Error> {
+    /// Removes files that were not made, unless they have rows of issues that are not `safe`, or cannot
+    /// be read. Returns those that stay, with the reason.
+    fn remove_others(
+        &self,
+        made: &BTreeSet<PathBuf>,
+        (safe, shrink): (&BTreeSet<IssueId>, Shrink),
+    ) -> Result<Vec<(String, String)>, Error> {
+        let mut kept = Vec::new();
         for path in publish::strays(&self.visible, &[])? {
-            if !made.contains(&path) {
-                self.visible.remove(&path).map_err(disk("remove", &path))?;
+            if made.contains(&path) {
+                continue;
             }
+            let issues = self.ids_in(&path);
+            let reason = match issues {
+                _ if shrink == Shrink::Allow => None,
+                Ok(issues) if issues.is_subset(safe) => None,
+                Ok(_) => Some("it has rows of issues that have no snapshot".to_owned()),
+                Err(unfit) => Some(format!("it {}", chain(&unfit))),
+            };
+            let Some(reason) = reason else {
+                self.visible.remove(&path).map_err(disk("remove", &path))?;
+                continue;
+            };
+            let below = path.strip_prefix(&self.visible.folder).unwrap_or(&path);
+            kept.push((below.display().to_string(), format!("{reason}, and it stays")));
         }
-        Ok(())
+        Ok(kept)
+    }
+
+    /// The issues that have rows in a file.
+    fn ids_in(&self, path: &Path) -> Result<BTreeSet<IssueId>, Unfit> {
+        let ids = Arc::new(Schema::new(vec![Field::new(ISSUE_ID, DataType::Utf8, false)]));
+        Ok(Sorted::of(decode(path, None, &ids)?).map_err(Unfit::Damaged)?.issues())
     }
 
     fn sweep(&self) -> Result<(), Error> {
@@ -338,7 +399,7 @@ impl Inner {
             folders.extend(of_table.map_err(disk("list", &self.visible.table(table)))?);
         }
         for folder in folders {
-            durable::sweep(&folder, self.clock.now()).map_err(disk("sweep the folder", &folder))?;
+            durable::sweep_before(&folder, None).map_err(disk("sweep the folder", &folder))?;
         }
         Ok(())
     }

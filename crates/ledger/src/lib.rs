@@ -39,6 +39,7 @@ mod count;
 mod cursor;
 mod issue;
 mod attachment;
+mod copies;
 mod known;
 mod loss;
 
@@ -48,6 +49,7 @@ pub use breaker::{Breaker, Verdict};
 pub use catalog::{CatalogFile, CommitId};
 pub use checked::Checked;
 pub use commit::{Again, Commit, Finished};
+pub use copies::SnapshotRecord;
 pub use count::Counts;
 pub use damage::{DamageKind, LedgerDamage};
 pub use delivery::{Delivery, DeliverySubject, NewDelivery, Outcome, Recorded};

@@ -2,12 +2,16 @@
 //!
 //! Promises: the cursor moves with the hints of each page, so that a kill anywhere costs at most a
 //! page; a short page is not the last one; what the index does not show yet comes by webhook or sweep.
-//! Issues that are here, complete and as new as in Jira are skipped.
+//! An issue is skipped only if the ledger knows it complete, as new as in Jira and not lost, its raw
+//! snapshot is there as a regular file, and the files of its month are in the store.
+
+use std::collections::HashMap;
 
 use jira::client::{Client, Error as JiraError};
-use jira::id::Subject;
+use jira::id::{IssueId, Subject};
 use jira::payload::Found;
-use ledger::{Ledger, Source};
+use lake::Presence;
+use ledger::{Known, Ledger, Loss, Placed, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -67,6 +71,8 @@ pub struct Backfill {
     pub jql: String,
     /// What is done with issues that are here already.
     pub existing: Existing,
+    /// The files of the copy: only what is on disk is skipped. `None`: nothing is skipped.
+    pub presence: Option<Presence>,
 }
 
 impl Backfill {
@@ -109,7 +115,7 @@ impl Backfill {
         };
         let mut walk = Walk::new(self.client.clone(), self.jql.clone(), ask, token);
         while let Some(page) = walk.next().await? {
-            let wanted = self.wanted(&page.found).await?;
+            let wanted = self.wanted(&page.found, run).await?;
             found.issues += page.found.len() as u64;
             found.unreadable += page.unreadable as u64;
             found.hinted += wanted.len() as u64;
@@ -123,19 +129,48 @@ impl Backfill {
         Ok(())
     }
 
-    async fn wanted(&self, found: &[Found]) -> Result<Vec<Subject>, Error> {
-        let known = match self.existing {
-            Existing::Fetch => std::collections::HashMap::new(),
-            Existing::Skip => {
-                let ids: Vec<_> = found.iter().map(|found| found.id).collect();
-                self.ledger.known(&ids).await?
+    async fn wanted(&self, found: &[Found], run: Run) -> Result<Vec<Subject>, Error> {
+        let ids: Vec<_> = found.iter().map(|found| found.id).collect();
+        let (known, lost) = match (self.existing, &self.presence) {
+            (Existing::Skip, Some(presence)) => {
+                let known = self.ledger.known(&ids).await?;
+                let lost = self.lost(&known, presence.clone()).await?;
+                (known, lost)
             }
+            (Existing::Fetch, _) | (Existing::Skip, None) => Default::default(),
         };
+        if run == Run::Real {
+            let losses: Vec<_> = lost.iter().map(|(id, loss)| (*id, *loss)).collect();
+            self.ledger.record_loss(&losses).await?;
+        }
         let wanted = found.iter().filter(|found| {
             let known = known.get(&found.id);
-            differs(found, known) || known.is_some_and(|known| !known.complete && !known.in_work)
+            differs(found, known)
+                || lost.contains_key(&found.id)
+                || known.is_some_and(|known| (!known.complete || known.lost) && !known.in_work)
         });
         Ok(wanted.map(|found| Subject::Id(found.id)).collect())
+    }
+
+    /// Those of the known issues of whose copy a file is missing.
+    async fn lost(
+        &self,
+        known: &HashMap<IssueId, Known>,
+        presence: Presence,
+    ) -> Result<HashMap<IssueId, Loss>, Error> {
+        let live = known.values().filter(|known| known.deleted_at.is_none());
+        let live: HashMap<_, _> = live.map(|known| (known.id, known.key.clone())).collect();
+        let ids: Vec<_> = live.keys().copied().collect();
+        let placed = self.ledger.placed(&ids).await?;
+        let look = move || {
+            let loss = |placed: &Placed| match live.get(&placed.id) {
+                Some(key) if !presence.has_snapshot(key) => Some(Loss::RawMissing),
+                _ if !presence.has_month(&placed.month) => Some(Loss::RowsMissing),
+                _ => None,
+            };
+            placed.iter().filter_map(|placed| Some((placed.id, loss(placed)?))).collect()
+        };
+        tokio::task::spawn_blocking(look).await.map_err(|_| Error::SearchBrokeOff)
     }
 
     async fn resume(&self) -> Result<(Option<String>, Walked), Error> {

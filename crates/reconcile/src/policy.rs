@@ -130,7 +130,8 @@ fn after_lake(error: &lake::Error, senseless: bool, later: Next) -> Next {
         | lake::Error::Disk { .. }
         | lake::Error::Ledger { .. }
         | lake::Error::Behind { .. }
-        | lake::Error::Foreign { .. } => match later {
+        | lake::Error::Foreign { .. }
+        | lake::Error::Shrinking { .. } => match later {
             Next::Retry(wait) => Next::Hold(wait),
             other => other,
         },

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use jira::time::Instant;
+use lake::RECOVERY;
 use ledger::{Ledger, LedgerDamage};
 use serde_json::{Value, json};
 
@@ -26,11 +27,13 @@ async fn ready(State(ledger): State<Ledger>) -> (StatusCode, Json<Value>) {
         return refused("no space left for the ledger");
     }
     let looked = async {
+        let recovery = ledger.cursor(RECOVERY).await?;
+        let recovery = recovery.and_then(|text| serde_json::from_str::<Value>(&text).ok());
         let (counts, breaker) = (ledger.counts().await?, ledger.breaker().await?);
-        Ok::<_, ledger::Error>((counts, breaker, ledger.damage().await?))
+        Ok::<_, ledger::Error>((counts, breaker, ledger.damage().await?, recovery))
     };
     match looked.await {
-        Ok((counts, breaker, damage)) => (
+        Ok((counts, breaker, damage, recovery)) => (
             StatusCode::OK,
             Json(json!({
                 "status": "ready",
@@ -38,6 +41,7 @@ async fn ready(State(ledger): State<Ledger>) -> (StatusCode, Json<Value>) {
                 "deliveries_pending": counts.pending,
                 "issues_parked": counts.work_parked,
                 "issues_lost": counts.issues_lost,
+                "recovery": recovery.unwrap_or_else(|| json!({"state": "ok"})),
                 "deletes": if breaker.stopped_at.is_some() { "stopped" } else { "ok" },
                 "damage": damage.map(|damage| reported(&damage)),
             })),

@@ -10,6 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use transform::Table;
 
 use super::world::{FEBRUARY, Issue, JANUARY, World, by_turns, delete, put};
+use crate::dimension::Shrink;
 use crate::error::Error;
 use crate::layout::Style;
 use crate::lock::LOCK_FILE;
@@ -248,7 +249,9 @@ async fn an_issue_whose_snapshot_is_unreadable_or_missing_keeps_its_rows() {
     crate::durable::write(&world.path("raw/issues/A-9.json"), b"[]").unwrap();
     std::fs::remove_file(world.path("raw/issues/A-3.json")).unwrap();
     std::fs::remove_file(world.path("raw/issues/A-4.json")).unwrap();
-    let rebuilt = lake.rebuild(|_| {}).await.unwrap();
+    let refused = lake.rebuild(|_| {}).await;
+    assert!(matches!(refused, Err(Error::Shrinking { known: 4, readable: 1, .. })), "{refused:?}");
+    let rebuilt = lake.rebuild_with(|_| {}, Shrink::Allow).await.unwrap();
     let files = rebuilt.unreadable.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>();
     assert_eq!(files, ["A-2.json", "A-9.json"]);
     assert_eq!((rebuilt.issues, rebuilt.kept), (1, 3));

@@ -9,11 +9,12 @@ use transform::Table;
 use super::world::{
     FEBRUARY, Issue, JANUARY, assert_rows, by_turns, deletion, mapping, names, visible_rows,
 };
+use crate::dimension::Shrink;
 use crate::durable;
 use crate::error::Error;
 use crate::layout::{Layout, Style};
 use crate::raw::Raw;
-use crate::tree::{Output, Tree};
+use crate::tree::{Output, RebuildBounds, Tree};
 
 struct Folders {
     dir: tempfile::TempDir,
@@ -83,7 +84,11 @@ async fn a_folder_of_snapshots_becomes_tables() {
         for gone in issues.extract_if(.., |issue| issue.created == FEBRUARY) {
             std::fs::remove_file(folders.raw().join(format!("{}.json", gone.key))).unwrap();
         }
-        assert_eq!(tree.rebuild(|_| {}).await.unwrap().months, 2);
+        // What has no snapshot stays until a person says that it is gone.
+        let rebuilt = tree.rebuild(|_| {}).await.unwrap();
+        assert_eq!((rebuilt.issues, rebuilt.kept, rebuilt.months), (100, 50, 3));
+        let bounds = RebuildBounds { memory: 0, shrink: Shrink::Allow };
+        assert_eq!(tree.rebuild_as(bounds, |_| {}).await.unwrap().months, 2);
         folders.assert_holds(&issues);
         assert!(folders.output("issues/notes.txt").is_file());
     }
@@ -131,7 +136,10 @@ async fn a_file_that_cannot_be_read_is_reported_and_its_issue_keeps_its_rows() {
     for name in ["A-2.json", "A-3.json", "A-77.json"] {
         durable::write(&folders.raw().join(name), b"{\"id\":\"2\",").unwrap();
     }
-    let rebuilt = tree.rebuild(|_| {}).await.unwrap();
+    let refused = tree.rebuild(|_| {}).await;
+    assert!(matches!(refused, Err(Error::Shrinking { known: 3, readable: 1, .. })), "{refused:?}");
+    let bounds = RebuildBounds { memory: 0, shrink: Shrink::Allow };
+    let rebuilt = tree.rebuild_as(bounds, |_| {}).await.unwrap();
     let files = rebuilt.unreadable.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>();
     assert_eq!(files, ["A-2.json", "A-3.json", "A-77.json"]);
     assert_eq!((rebuilt.issues, rebuilt.kept), (1, 2));

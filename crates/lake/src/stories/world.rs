@@ -34,6 +34,8 @@ pub(super) struct Issue {
     pub(super) deleted: Option<&'static str>,
     /// Whether it has rows in every table.
     pub(super) rich: bool,
+    /// When it last changed and was fetched.
+    pub(super) changed: &'static str,
 }
 
 pub(super) const JANUARY: Option<&str> = Some("2026-01-15T12:00:00.000+0100");
@@ -53,7 +55,16 @@ pub(super) fn by_turns(id: i64) -> Option<&'static str> {
 impl Issue {
     pub(super) fn new(id: i64, created: Option<&'static str>) -> Self {
         let (key, summary) = (format!("A-{id}"), format!("first of {id}"));
-        Self { id, key, created, summary, comments: 2, deleted: None, rich: false }
+        Self {
+            id,
+            key,
+            created,
+            summary,
+            comments: 2,
+            deleted: None,
+            rich: false,
+            changed: "2026-05-01T00:00:00.000Z",
+        }
     }
 
     /// The same with rows in every table.
@@ -78,11 +89,11 @@ impl Issue {
         };
         let comments = (0..self.comments).map(comment).collect::<Vec<_>>();
         let mut json = json!({
-            "id": self.id.to_string(), "key": self.key, "_synced_at": "2026-05-01T00:00:00.000Z",
+            "id": self.id.to_string(), "key": self.key, "_synced_at": self.changed,
             "_parts": {"comments": {"complete": true}},
             "fields": {
                 "summary": self.summary, "created": self.created,
-                "updated": "2026-04-01T00:00:00.000+0000", "project": {"key": "A", "name": "Alpha"},
+                "updated": self.changed, "project": {"key": "A", "name": "Alpha"},
                 "status": {"name": "Open", "statusCategory": {"key": "new", "name": "To Do"}},
                 "labels": ["x"], "comment": {"total": self.comments, "comments": comments},
                 "issuelinks": [{"id": "5", "type": {"name": "Blocks", "outward": "blocks"},
@@ -142,6 +153,13 @@ pub(super) struct World {
 impl World {
     pub(super) async fn new(style: Style) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let now = Arc::new(AtomicI64::new(Clock::system().now().millis()));
+        let ledger = Ledger::open(&dir.path().join("ledger.db"), clock(&now)).await.unwrap();
+        Self { dir, style, ledger, steps: Steps::default(), now }
+    }
+
+    /// A world over folders and a ledger that are there, or not.
+    pub(super) async fn over(dir: TempDir, style: Style) -> Self {
         let now = Arc::new(AtomicI64::new(Clock::system().now().millis()));
         let ledger = Ledger::open(&dir.path().join("ledger.db"), clock(&now)).await.unwrap();
         Self { dir, style, ledger, steps: Steps::default(), now }
