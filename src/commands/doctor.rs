@@ -10,6 +10,7 @@ use std::time::{Duration, Instant as Stopwatch};
 use clap::Args;
 use jira::client::Client;
 use jira::time::Clock;
+use lake::{Recovery, RecoveryState};
 use serde_json::json;
 
 use crate::cli::Common;
@@ -94,6 +95,49 @@ impl Doctor {
         }
         examine_folders(settings, findings);
         examine_ledger(settings, findings).await;
+        if settings.storage.ledger().exists() {
+            examine_recovery(settings, findings).await;
+        }
+    }
+}
+
+/// Whether the data folder has lost something that is not here again.
+async fn examine_recovery(settings: &Settings, findings: &mut Findings) {
+    const CHECK: &str = "data folder";
+    let read = async {
+        let ledger = start::existing_ledger(settings).await?;
+        let read = (Recovery::of(&ledger).await?.unwrap_or_default(), ledger.counts().await?);
+        ledger.close().await;
+        anyhow::Ok(read)
+    };
+    let (recovery, counts) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            return findings.add(CHECK, Verdict::CouldNotLook, format_args!("{error:#}"));
+        }
+    };
+    let Recovery { known, readable, .. } = recovery;
+    let lost = counts.issues_lost;
+    match recovery.state {
+        RecoveryState::Held => findings.add(
+            CHECK,
+            Verdict::NotInOrder,
+            format_args!(
+                "only {readable} of {known} known issues had a readable snapshot at the last start: the \
+                 rebuild waits until half of them are fetched again, or for `jiralake transform --may-shrink`"
+            ),
+        ),
+        RecoveryState::Rebuilding => {
+            findings.add(CHECK, Verdict::Warning, "the ledger is being rebuilt from the snapshots");
+        }
+        RecoveryState::Fetching | RecoveryState::Ok if lost > 0 => findings.add(
+            CHECK,
+            Verdict::Warning,
+            format_args!("{lost} issues have lost a part of their copy; `serve` fetches them again"),
+        ),
+        RecoveryState::Fetching | RecoveryState::Ok => {
+            findings.add(CHECK, Verdict::InOrder, "nothing is lost");
+        }
     }
 }
 

@@ -77,8 +77,6 @@ pub(crate) struct Prepared {
     /// Issues whose rows were carried over, because no readable snapshot of them is left.
     pub(crate) lost: Vec<(IssueId, Loss)>,
     pub(crate) effort: Effort,
-    /// Known issues that turned out to have lost a part of their copy.
-    pub(crate) lost: Vec<(IssueId, Loss)>,
 }
 
 /// What became of jobs: the prepared files, and the jobs that need other rows.
@@ -263,7 +261,6 @@ impl Prepared {
         self.rebuilt += other.rebuilt;
         self.lost.extend(other.lost);
         self.effort.add(other.effort);
-        self.lost.extend(other.lost);
     }
 }
 

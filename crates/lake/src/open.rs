@@ -28,7 +28,7 @@ use crate::retired::Retired;
 use crate::shelf::Shelf;
 use crate::stage::Store;
 use crate::steps::Steps;
-use crate::verify::{self, FileFinding, regular};
+use crate::verify::{self, FileFinding};
 use crate::views;
 
 /// The store of one Jira site. Cheap to clone; the lake stays locked until the last clone is gone.

@@ -120,7 +120,9 @@ impl Lake {
         let survey = blocking(move || Survey::of(&inner.raw, told.as_ref())).await?;
         let counts = self.inner.ledger.counts().await.map_err(asked("count the issues"))?;
         self.may_rebuild(&survey, counts.issues + counts.issues_deleted, shrink)?;
-        self.rebuild_of(survey, progress).await
+        let rebuilt = self.rebuild_of(survey, progress).await?;
+        self.release_hold().await?;
+        Ok(rebuilt)
     }
 
     /// Rebuilds all tables from what a survey found.

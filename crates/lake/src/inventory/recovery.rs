@@ -92,6 +92,15 @@ impl Lake {
         self.keep(Recovery { state, known, ..Recovery::default() }).await
     }
 
+    /// Notes that a rebuild was made, whatever held it.
+    pub(crate) async fn release_hold(&self) -> Result<(), Error> {
+        let recovery = Recovery::of(&self.inner.ledger).await.map_err(asked("read a report"))?;
+        match recovery.filter(|recovery| recovery.state == RecoveryState::Held) {
+            Some(held) => self.keep(Recovery { state: RecoveryState::Fetching, ..held }).await,
+            None => Ok(()),
+        }
+    }
+
     pub(super) async fn keep(&self, recovery: Recovery) -> Result<(), Error> {
         let recovery = Recovery { at: self.inner.clock.now().millis(), ..recovery };
         let text = serde_json::to_string(&recovery).unwrap_or_default();

@@ -95,7 +95,7 @@ impl Lake {
         match self.rebuild_with(|_| {}, Shrink::Refuse).await {
             Ok(rebuilt) => {
                 tracing::info!(issues = rebuilt.issues, "the rebuild that was held is done");
-                self.keep(Recovery { state: RecoveryState::Fetching, ..recovery }).await
+                Ok(())
             }
             Err(Error::Shrinking { .. }) => Ok(()),
             Err(error) => Err(error),
