@@ -69,7 +69,7 @@ impl Lake {
         let (known, readable) = (self.known_issues(&sources).await?, survey.count());
         let is_held = has_to && readable.saturating_mul(2) < known;
         // What a rebuild makes of raw need not be adopted. Without one, all that is visible must be.
-        let from_raw = if is_held { BTreeSet::new() } else { survey.issues() };
+        let from_raw = if is_held { BTreeSet::new() } else { sources.left_to(&survey) };
         recovery.adopted = self.adopt(&sources, &catalog, from_raw).await?;
         if is_held {
             self.note(Made::Partly).await?;

@@ -21,7 +21,9 @@ use crate::error::{Error, disk};
 use crate::layout::{Style, Visible};
 use crate::open::Inner;
 use crate::publish::shows;
+use crate::scan::Entry;
 use crate::splice::Sorted;
+use crate::survey::Survey;
 
 use super::Issues;
 
@@ -102,6 +104,16 @@ impl Sources {
 
     pub(super) fn is_empty(&self) -> bool {
         self.months.is_empty() && self.unplaced == 0
+    }
+
+    /// The issues of which raw has the newest state. Of all others the tables are newer.
+    pub(super) fn left_to(&self, survey: &Survey) -> Issues {
+        let is_newest = |entry: &&Entry| {
+            let seen = self.issues.get(&entry.id);
+            let seen = seen.and_then(|found| found.deleted_at.or(found.synced).or(found.updated));
+            entry.deleted_at.is_some() || seen <= entry.newness
+        };
+        survey.months.values().flatten().filter(is_newest).map(|entry| entry.id).collect()
     }
 
     fn find_issues(&mut self, inner: &Inner, month: &Month, files: &Files) {
