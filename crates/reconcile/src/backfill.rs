@@ -71,7 +71,7 @@ pub struct Backfill {
     pub jql: String,
     /// What is done with issues that are here already.
     pub existing: Existing,
-    /// The files of the copy: only what is on disk is skipped. `None`: nothing is skipped.
+    /// The files of the copy: only what is on disk is skipped. `None`: the ledger's word counts.
     pub presence: Option<Presence>,
 }
 
@@ -131,13 +131,13 @@ impl Backfill {
 
     async fn wanted(&self, found: &[Found], run: Run) -> Result<Vec<Subject>, Error> {
         let ids: Vec<_> = found.iter().map(|found| found.id).collect();
-        let (known, lost) = match (self.existing, &self.presence) {
-            (Existing::Skip, Some(presence)) => {
-                let known = self.ledger.known(&ids).await?;
-                let lost = self.lost(&known, presence.clone()).await?;
-                (known, lost)
-            }
-            (Existing::Fetch, _) | (Existing::Skip, None) => Default::default(),
+        let known = match self.existing {
+            Existing::Fetch => HashMap::new(),
+            Existing::Skip => self.ledger.known(&ids).await?,
+        };
+        let lost = match &self.presence {
+            Some(presence) => self.lost(&known, presence.clone()).await?,
+            None => HashMap::new(),
         };
         if run == Run::Real {
             let losses: Vec<_> = lost.iter().map(|(id, loss)| (*id, *loss)).collect();

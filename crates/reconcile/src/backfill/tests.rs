@@ -5,7 +5,7 @@ use crate::walk::fake_site::{Asked, FakeSite, changed, deleted, held, shown, unr
 
 fn backfill(site: &FakeSite, existing: Existing) -> Backfill {
     let (client, ledger) = (site.client.clone(), site.ledger.clone());
-    Backfill { client, ledger, jql: "project = A".into(), existing }
+    Backfill { client, ledger, jql: "project = A".into(), existing, presence: None }
 }
 
 async fn run(backfill: &Backfill, run: Run) -> Result<Walked, Error> {
