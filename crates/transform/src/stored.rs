@@ -6,7 +6,7 @@
 use crate::column::known;
 use crate::issue::Issue;
 use crate::json::Json;
-use crate::node::{Got, Node, Text};
+use crate::node::{Got, Node, Text, odd_text};
 
 /// Longest text of a claim. Ours are shorter, and several attachments may have the id of one claim.
 const CLAIM_BYTES: usize = 256;
@@ -33,13 +33,14 @@ impl State {
 }
 
 impl<'a> Issue<'a> {
-    /// A member of what the snapshot claims of an attachment's bytes. Whatever is no short text is
-    /// odd.
+    /// A member of what the snapshot claims of an attachment's bytes. A number is its text
+    /// and odd, as elsewhere; a long text, a list and an object are NULL and odd.
     pub(crate) fn claim(&self, attachment: Node<'_>, member: &str) -> Text<'a> {
         let id = attachment.at("id").id().value;
         let claim = id.map_or(Node::Absent, |id| self.at("_attachments").at(&id));
         match claim.at(member).value() {
             Got { value: Some(Json::Text(text)), .. } if text.len() <= CLAIM_BYTES => known(text),
+            Got { value: Some(scalar @ (Json::Number(_) | Json::Bool(_))), .. } => odd_text(scalar),
             Got { value: Some(_), .. } => Got::ODD,
             Got { value: None, odd } => Got { value: None, odd },
         }
