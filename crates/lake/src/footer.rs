@@ -53,7 +53,9 @@ impl Footer {
     /// From metadata that was written or read a moment ago.
     pub(crate) fn of(metadata: ParquetMetaData) -> Result<Self, Unfit> {
         let groups = groups(&metadata);
-        let options = ArrowReaderOptions::new();
+        // Parquet's own types say all that our columns need. The Arrow schema beside them is not
+        // read: arrow's decoder panics over some damaged ones.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let reader = ArrowReaderMetadata::try_new(Arc::new(metadata), options);
         Ok(Self { reader: reader.map_err(Unfit::Torn)?, groups })
     }

@@ -58,4 +58,17 @@ mod tests {
             assert_eq!(prove_file(&changed, proved.seal.as_deref()), None, "byte {at}");
         }
     }
+
+    #[test]
+    fn damage_without_a_seal_is_an_answer_and_never_a_panic() {
+        let found = include_bytes!("../../../../fuzz/corpus/parquet_files/damaged_arrow_schema");
+        drop(prove_file(found, None));
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = std::fs::read(file(dir.path()).temp.path()).unwrap();
+        for (at, bit) in (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            drop(prove_file(&changed, None));
+        }
+    }
 }
