@@ -284,19 +284,32 @@ async fn unreported(trial: &Trial) -> Vec<&'static str> {
         silent.push("the log");
     }
     let doctor = trial.runs(&["doctor", "--json", "--no-webhook"]).await;
-    let doctor = String::from_utf8_lossy(&doctor.stdout).to_lowercase();
-    let of_ledger = doctor.split("\"check\"").filter(|finding| finding.contains("\"ledger\""));
-    if !of_ledger.into_iter().any(names_damage) {
+    let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap_or_default();
+    let reports = |finding: &Value| {
+        let text = finding["text"].as_str().unwrap_or_default();
+        finding["check"] == "ledger" && text.contains("ledger") && !text.contains("no damage")
+    };
+    if !doctor["checks"].as_array().is_some_and(|checks| checks.iter().any(reports)) {
         silent.push("doctor");
     }
     silent
 }
 
 fn names_damage(text: &str) -> bool {
-    !text.contains("no damage")
-        && ["damage", "lost", "missing", "rebuilt", "older", "replaced", "empty", "behind", "cut"]
-            .iter()
-            .any(|word| text.contains(word))
+    [
+        "damage",
+        "lost",
+        "missing",
+        "rebuilt",
+        "older",
+        "replaced",
+        "empty",
+        "behind",
+        "not there",
+        "malformed",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// No row of an issue that exists disappeared, and no read was torn.
