@@ -29,6 +29,8 @@ struct Adoption {
     rows: Issues,
     /// Issues whose rows the catalog's files may lack because these files are lost.
     spare: Issues,
+    /// Those of them that are tombstones: of all other tables they have no rows.
+    tombstones: Issues,
     records: Vec<IssueRecord>,
     lost: Vec<(IssueId, Loss)>,
 }
@@ -79,11 +81,13 @@ impl Lake {
         let id = self.number(&mut writing).await?;
         let current = catalog.iter().filter(|file| file.month == month).cloned();
         let current = current.collect::<Vec<_>>();
-        let Adoption { rows, spare, records, lost } = adoption;
+        let Adoption { rows, spare, tombstones, records, lost } = adoption;
         let (inner, old) = (Arc::clone(&self.inner), current.clone());
         let of = month.clone();
-        let mut prepared =
-            blocking(move || inner.adopted_files((&of, id), &files, (&rows, &spare), old)).await?;
+        let mut prepared = blocking(move || {
+            inner.adopted_files((&of, id), &files, (&rows, &spare, &tombstones), old)
+        })
+        .await?;
         if prepared.files.is_empty() && records.is_empty() && lost.is_empty() {
             return Ok(());
         }
@@ -99,6 +103,8 @@ impl Adoption {
         self.rows.insert(record.id);
         if record.deleted_at.is_none() {
             self.lost.push((record.id, Loss::RecordMissing));
+        } else {
+            self.tombstones.insert(record.id);
         }
         self.records.push(record);
     }
@@ -130,7 +136,7 @@ impl Inner {
         &self,
         (month, id): (&Month, CommitId),
         files: &BTreeMap<Table, Vec<std::path::PathBuf>>,
-        (rows, spare): (&Issues, &Issues),
+        (rows, spare, tombstones): (&Issues, &Issues, &Issues),
         catalog: Vec<CatalogFile>,
     ) -> Result<Prepared, Error> {
         let mut current: BTreeMap<String, Vec<CatalogFile>> = BTreeMap::new();
@@ -150,6 +156,9 @@ impl Inner {
             let mut wanted = rows.clone();
             if !is_fit {
                 wanted.extend(spare);
+            }
+            if table != Table::DeletedIssues {
+                wanted.retain(|id| !tombstones.contains(id));
             }
             let files = files.get(&table).map(Vec::as_slice).unwrap_or_default();
             let unreadable = |unfit| Error::Table {

@@ -132,7 +132,7 @@ impl Sources {
         }
     }
 
-    /// Of several rows of one issue the newer counts, and a live one before a tombstone.
+    /// Of several rows of one issue the newer counts.
     fn take(&mut self, id: IssueId, found: FoundIssue, month: &Month) {
         let found = FoundIssue { month: month.clone(), ..found };
         match self.issues.entry(id) {
@@ -141,7 +141,10 @@ impl Sources {
             }
             std::collections::btree_map::Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                if known.deleted_at.is_none() && found.deleted_at.is_none() {
+                if found.deleted_at > known.synced.or(known.updated).max(known.deleted_at) {
+                    // Files of the store that a commit replaced still have its rows.
+                    *known = found;
+                } else if known.deleted_at.is_none() && found.deleted_at.is_none() {
                     known.updated = known.updated.max(found.updated);
                     known.synced = known.synced.max(found.synced);
                 }
