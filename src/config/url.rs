@@ -137,6 +137,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn nothing_before_the_host_and_nothing_of_a_query_is_ever_shown(
             scheme in "(https?://|HTTPS:/|ftp:\\\\\\\\|wss://)",

@@ -10,14 +10,16 @@
 //! and close. So a stranger that has several connections already gets another one at a full pool
 //! at a bounded rate only, and is refused beyond it, which costs next to nothing.
 
+mod eviction;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use self::eviction::EvictionQueue;
 use crate::client::ClientNetwork;
-use crate::eviction::EvictionQueue;
 use crate::limits::{Limits, unreserved};
 use crate::metrics::{EvictionReason, ListenerMetrics, RefusalReason};
 use crate::proven::Standing;

@@ -1,5 +1,7 @@
 //! One connection: its requests one after the other, until an end, a limit or the stop.
 
+mod linger;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -19,11 +21,11 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use self::linger::Lingering;
 use crate::caller::Caller;
 use crate::client::{Client, Route, TrustedProxies};
 use crate::connections::{Activity, Connection};
 use crate::limits::Limits;
-use crate::linger::Lingering;
 use crate::metrics::ListenerMetrics;
 use crate::pace::PacedStream;
 use crate::proven::ProvenClients;
