@@ -50,7 +50,14 @@ impl Alone {
             Err(error) => return Err(error.into()),
         };
         let owner = if taken { Owner::Other } else { Owner::Us };
-        let ledger = open_ledger(settings, clock.clone(), owner).await?;
+        let (ledger, taken) = match open_ledger(settings, clock.clone(), owner).await {
+            // A program that is starting owns the ledger before it takes the lake.
+            Err(error) if is_owned_elsewhere(&error) => {
+                leave_to("another jiralake");
+                (open_ledger(settings, clock.clone(), Owner::Other).await?, true)
+            }
+            opened => (opened?, taken),
+        };
         if taken {
             return Ok(Self { ledger, jira, own: None });
         }
@@ -116,6 +123,11 @@ impl Alone {
         self.ledger.close().await;
         Ok(())
     }
+}
+
+/// Whether another process owns the ledger.
+fn is_owned_elsewhere(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(ledger::Error::Locked(_))))
 }
 
 /// The program that has the lake, if that is why the loop ended.

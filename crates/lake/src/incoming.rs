@@ -46,6 +46,7 @@ impl Incoming {
     /// A temporary file in the target's folder.
     pub(crate) fn beside(target: &Path) -> Result<Self, Error> {
         let (temp, file) = Temp::beside(target).map_err(disk("make a file beside", target))?;
+        share(&file).map_err(disk("open to the group", target))?;
         let (pieces, coming) = mpsc::channel(PIECES);
         let written = tokio::task::spawn_blocking(move || receive(temp, file, coming));
         Ok(Self { pieces, written })
@@ -72,6 +73,18 @@ impl Incoming {
         let arrived = written.await.map_err(|source| Error::CutOff { source })??;
         arrived.ok_or_else(unfinished)
     }
+}
+
+/// The group may read and write it (0660), whatever the process's mask says.
+#[cfg(unix)]
+fn share(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o660))
+}
+
+#[cfg(not(unix))]
+fn share(_: &File) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn unfinished() -> Error {
@@ -132,7 +145,7 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = std::fs::metadata(&target).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777 & !0o660, 0);
+            assert_eq!(mode & 0o777, 0o660);
         }
     }
 
