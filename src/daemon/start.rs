@@ -138,8 +138,10 @@ pub(crate) fn weak_secrets(settings: &Settings) -> Vec<String> {
 /// The proxies whose header is believed.
 pub(crate) fn trusted_proxies(settings: &Settings) -> anyhow::Result<TrustedProxies> {
     let webhook = &settings.webhook;
-    TrustedProxies::new(&webhook.proxy_header, &webhook.trusted_proxies).map_err(|error| {
-        Usage(format!("webhook.proxy-header, webhook.trusted-proxies: {error}")).into()
+    let (header, proxies) = (&webhook.proxy_header, &webhook.trusted_proxies);
+    TrustedProxies::new(header, proxies).map_err(|error| {
+        let message = format!("webhook.proxy-header, webhook.trusted-proxies: {error}");
+        Usage(redacted(message, proxies.iter().chain([header]).map(String::as_str))).into()
     })
 }
 
