@@ -198,6 +198,13 @@ impl Lake {
             let known = self.inner.ledger.issues_in(month).await;
             for record in known.map_err(asked("list the issues of a month"))? {
                 match by_issue.get(&record.id) {
+                    // The snapshot is from before a confirmed delete, which counts.
+                    Some((_, newness))
+                        if record.deleted_at.is_some_and(|at| *newness < Some(at)) =>
+                    {
+                        task.lost.insert(record.id);
+                        task.deleted.push(record);
+                    }
                     Some((now, _)) if now != month => {
                         moves.insert((month.clone(), now.clone()));
                     }
@@ -275,7 +282,8 @@ impl Inner {
             let Task { mut entries, mut lost, older, deleted, current } = task;
             // The rows that are here are newer than what an older snapshot gives.
             let newer = self.kept_issues(&current, &older);
-            entries.retain(|entry| !newer.contains(&entry.id));
+            let is_deleted = |id| deleted.iter().any(|record| record.id == id);
+            entries.retain(|entry| !newer.contains(&entry.id) && !is_deleted(entry.id));
             lost.extend(newer);
             let made = MonthRows::read(&self.raw, &self.mapping, &entries, self.clock.now());
             let staged = made.and_then(|mut made| {

@@ -130,10 +130,13 @@ impl Survey {
         self.months.is_empty() && self.unreadable.is_empty()
     }
 
-    /// The month of every issue that has a readable file, and how new the file is.
+    /// The month of every issue that has a readable file, and how new the file is; a tombstone is as
+    /// new as the deletion.
     pub(crate) fn by_issue(&self) -> HashMap<IssueId, (Month, Option<Instant>)> {
         let entries = self.months.iter().flat_map(|(month, entries)| {
-            entries.iter().map(move |entry| (entry.id, (month.clone(), entry.newness)))
+            entries
+                .iter()
+                .map(move |entry| (entry.id, (month.clone(), entry.newness.max(entry.deleted_at))))
         });
         entries.collect()
     }

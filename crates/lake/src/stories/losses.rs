@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jira::id::{IssueId, Subject};
-use ledger::{Finished, Loss};
+use ledger::{Finished, Loss, Source};
 use tempfile::TempDir;
 use transform::Table;
 
@@ -144,6 +144,17 @@ async fn check(generations: &Generations, fates: [Fate; 4]) {
     let lake = world.try_open().await.unwrap_or_else(|error| panic!("{fates:?}: {error:?}"));
     keeps(&world, "when the lake was opened");
     lake.verify_snapshots().await.unwrap();
+    let [raw, store, tree, ledger] = fates;
+    let asks_store = tree == Fate::Lost && ledger == Fate::Lost;
+    let is_outdated =
+        ![raw, tree, ledger].contains(&Fate::Present) && !(asks_store && store == Fate::Present);
+    if is_outdated {
+        // Nothing that is here knows what happened since: an older ledger is a damage, after which
+        // the copy is compared with Jira.
+        let subjects = known.iter().map(|id| Subject::Id(*id)).collect::<Vec<_>>();
+        let now = world.clock().now();
+        world.ledger.hint(&subjects, Source::Sweep, now).await.unwrap();
+    }
     fetch_all(&world, &lake, &generations.site).await;
     keeps(&world, "while it recovered");
     lake.progress().await.unwrap();
