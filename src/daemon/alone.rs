@@ -97,6 +97,9 @@ impl Alone {
                     Some(holder) => {
                         leave_to(holder);
                         self.own = None;
+                        if let Err(error) = self.ledger.disown() {
+                            return error.into();
+                        }
                     }
                     None => return error.context("the loop ended"),
                 },

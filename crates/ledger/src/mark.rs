@@ -65,6 +65,8 @@ pub(crate) struct MarkFile {
     is_syncing: AtomicBool,
     /// A write failed, and the log says so.
     is_stale: AtomicBool,
+    /// The ledger has another owner, or none: this handle writes nothing more.
+    is_released: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -162,7 +164,8 @@ impl MarkFile {
         let disk_file = file.try_clone().map_err(disk)?;
         let inner = Inner { file, mark, synced: std::time::Instant::now() };
         let (is_syncing, is_stale) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok((Self { inner: Mutex::new(inner), disk: disk_file, is_syncing, is_stale }, found))
+        let (inner, is_released) = (Mutex::new(inner), AtomicBool::new(false));
+        Ok((Self { inner, disk: disk_file, is_syncing, is_stale, is_released }, found))
     }
 
     /// Replaces the mark, durably.
@@ -173,9 +176,20 @@ impl MarkFile {
 
     /// Says that the ledger was closed in order, durably, if it is as it was left.
     pub(crate) fn close(&self, database: &Path) -> Result<(), Error> {
+        if self.is_released.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let stamp = FileStamp::of(database).map_err(disk)?;
         self.change(|mark| mark.clean = Some(stamp)).map_err(disk)?;
         self.disk.sync_all().map_err(disk)
+    }
+
+    /// Lets another process own the ledger; the mark stays as it is.
+    pub(crate) fn release(&self) -> Result<(), Error> {
+        self.is_released.store(true, Ordering::Release);
+        // A write that began before is part of what the next owner reads.
+        let _inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        self.disk.unlock().map_err(disk)
     }
 
     /// Notes that deliveries up to a number are about to be acknowledged.
@@ -218,6 +232,9 @@ impl MarkFile {
     /// Writes the changed mark in place; returns whether an fsync is due.
     fn change(&self, change: impl FnOnce(&mut Mark)) -> io::Result<bool> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_released.load(Ordering::Acquire) {
+            return Ok(false);
+        }
         change(&mut inner.mark);
         let encoded = inner.mark.encode();
         inner.file.seek(SeekFrom::Start(0))?;

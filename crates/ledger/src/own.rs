@@ -74,6 +74,12 @@ impl Ledger {
         ledger.take_over(findings, &mark, mark_file).await
     }
 
+    /// Gives up the ownership: another process may own the ledger from now on. This handle and its
+    /// clones can be used as those of [`Ledger::open`]. Without effect on a ledger that is not owned.
+    pub fn disown(&self) -> Result<(), Error> {
+        self.store.mark.get().map_or(Ok(()), |mark| mark.release())
+    }
+
     /// Compares the ledger with its mark, records damage, and marks it from here on.
     async fn take_over(
         self,
