@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use sim::{NewIssue, Options};
+use sim::NewIssue;
 
 use crate::world::World;
 

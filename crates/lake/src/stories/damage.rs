@@ -18,6 +18,7 @@ use transform::{Dimension, Table};
 use super::world::{FEBRUARY, Issue, JANUARY, World, delete, put};
 use crate::dimension::Shrink;
 use crate::divide::Bounds;
+use crate::durable;
 use crate::error::Error;
 use crate::layout::Style;
 use crate::open::Lake;
@@ -174,7 +175,7 @@ async fn check_each_way(style: Style, name: Name) {
             let report = pass(&lake).await;
             assert_eq!((report.damaged, report.repaired), (1, 1), "{case}");
             assert_eq!((report.unread, report.waiting.len()), (0, 0), "{case}");
-            assert_eq!(report.files as usize, catalog.len() + Dimension::ALL.len(), "{case}");
+            assert_eq!(report.files, (catalog.len() + Dimension::ALL.len()) as u64, "{case}");
             world.assert_holds(&lake, &issues).await;
             assert_eq!(pass(&lake).await.damaged, 0, "{case}: once");
         }
@@ -329,11 +330,11 @@ async fn a_folder_of_snapshots_that_is_not_there_makes_no_issue_lost() {
     let file = catalog.iter().find(|file| file.table == "issues").unwrap();
     damage(&paths(&world, file).0, Way::Empty, &[]);
     lake.inner.store.footers.forget(&file.path);
-    fs::rename(world.path("raw/issues"), world.path("raw/unmounted")).unwrap();
+    durable::rename(&world.path("raw/issues"), &world.path("raw/unmounted")).unwrap();
     let failed = lake.verify_pass(VerifyTempo::AtOnce, &|_| {}).await;
     assert!(matches!(failed, Err(Error::Disk { .. })), "{failed:?}");
     assert_eq!(due(&world).await, BTreeSet::new());
-    fs::rename(world.path("raw/unmounted"), world.path("raw/issues")).unwrap();
+    durable::rename(&world.path("raw/unmounted"), &world.path("raw/issues")).unwrap();
     assert_eq!(pass(&lake).await.repaired, 1);
     world.assert_holds(&lake, &issues).await;
 }
@@ -348,7 +349,7 @@ async fn bad_files_and_snapshots(files: BTreeSet<usize>, bad: BTreeSet<usize>, s
             continue;
         };
         damage(&paths(&world, file).0, WAYS[(seed + n) % 5], &[]);
-        if (seed + n) % 2 == 0 {
+        if (seed + n).is_multiple_of(2) {
             lake.inner.store.footers.forget(&file.path);
         }
     }
@@ -391,7 +392,7 @@ async fn a_pass_goes_on_behind_the_cursor_and_still_sees_every_file() {
         world.ledger.set_cursor("verify.next", cursor).await.unwrap();
         damage(&paths(&world, &catalog[0]).0, Way::Flip, &[]);
         let report = pass(&lake).await;
-        assert_eq!(report.files as usize, catalog.len() + Dimension::ALL.len());
+        assert_eq!(report.files, (catalog.len() + Dimension::ALL.len()) as u64);
         assert_eq!(report.repaired, u64::from(cursor.is_empty()), "its file has another name then");
         world.assert_holds(&lake, &issues).await;
     }

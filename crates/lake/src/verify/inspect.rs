@@ -89,7 +89,7 @@ impl Inspection {
         part.left.start += read;
         self.buffer = buffer;
         if part.left.is_empty() {
-            if !part.sum.is_right() {
+            if !part.sum.matches() {
                 return Err(Unfit::Changed);
             }
         } else {
@@ -116,7 +116,7 @@ impl Sum {
         }
     }
 
-    fn is_right(self) -> bool {
+    fn matches(self) -> bool {
         match self {
             Self::Crc { so_far, recorded } => so_far.finalize() == recorded,
             Self::Sha256 { so_far, recorded } => hex::encode(so_far.finalize()) == recorded,

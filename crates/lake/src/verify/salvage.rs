@@ -6,7 +6,7 @@
 //! no rows. Nothing is guessed: an issue of which neither is so is not proven.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -94,7 +94,7 @@ fn salvage_file(
 }
 
 fn read_group(
-    path: &PathBuf,
+    path: &Path,
     footer: &Arc<Footer>,
     number: usize,
     schema: &SchemaRef,

@@ -51,7 +51,8 @@ fn redaction_costs_in_proportion() {
 #[test]
 fn an_event_costs_in_proportion() {
     let bound = Bound { allocated: 16, output: 1, fixed: FIXED };
-    let bodies: [(&str, fn(Value) -> Value); 6] = [
+    type Around = fn(Value) -> Value;
+    let bodies: [(&str, Around); 6] = [
         ("a value", |value| value),
         ("a name", |value| json!({"webhookEvent": value})),
         ("an issue", |value| json!({"issue": value})),
