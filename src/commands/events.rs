@@ -1,6 +1,6 @@
 //! `jiralake events list|show|replay|export`: the deliveries that Jira sent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -158,7 +158,7 @@ async fn find(ledger: &Ledger, seq: i64) -> anyhow::Result<(Delivery, Vec<u8>)> 
     ledger.delivery(seq).await?.with_context(missing)
 }
 
-async fn export(ledger: &Ledger, chosen: Chosen, out: &PathBuf) -> anyhow::Result<()> {
+async fn export(ledger: &Ledger, chosen: Chosen, out: &Path) -> anyhow::Result<()> {
     lake::durable::create_folder(out).with_context(|| format!("cannot make {}", out.display()))?;
     let deliveries = chosen.read(ledger).await?;
     let count = deliveries.len();
@@ -175,7 +175,7 @@ async fn export(ledger: &Ledger, chosen: Chosen, out: &PathBuf) -> anyhow::Resul
 
 /// `20260203_105203_jira_issue_updated.json`; a name that is taken gets the delivery's number. Only
 /// known events are named: no text from a body is part of a path.
-fn free_name(out: &std::path::Path, delivery: &Delivery) -> PathBuf {
+fn free_name(out: &Path, delivery: &Delivery) -> PathBuf {
     let event = delivery.event.as_deref().map_or("unknown", jira::event::class_of);
     let event = event.replace(':', "_");
     let digits: String = delivery.received_at.iso().chars().filter(char::is_ascii_digit).collect();

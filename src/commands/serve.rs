@@ -84,7 +84,7 @@ fn welcome(config: &Config, address: SocketAddr) {
     let settings = &config.settings;
     let secret =
         config.layers.origin("webhook.secret").map(ToString::to_string).unwrap_or_default();
-    report::talk(format_args!("listening on {}", address));
+    report::talk(format_args!("listening on {address}"));
     report::talk(format_args!("tables in    {}", settings.storage.parquet_dir.display()));
     report::talk("In Jira: Settings > System > WebHooks > Create a WebHook, and paste");
     report::talk(format_args!("  URL     {}", start::webhook_url(settings, address)));

@@ -92,7 +92,7 @@ fn damage(path: &Path, way: Way, other: &[u8]) {
             fs::remove_file(path).unwrap();
             fs::create_dir(path).unwrap();
             if way == Way::FullFolder {
-                crate::durable::write(&path.join("kept.txt"), b"somebody's").unwrap();
+                durable::write(&path.join("kept.txt"), b"somebody's").unwrap();
             }
         }
         Way::Fifo => {
@@ -109,7 +109,7 @@ fn damage(path: &Path, way: Way, other: &[u8]) {
 /// Makes the visible name a file of its own, as where links are not possible.
 fn separate(path: &Path) {
     let bytes = fs::read(path).unwrap();
-    crate::durable::write(path, &bytes).unwrap();
+    durable::write(path, &bytes).unwrap();
 }
 
 async fn pass(lake: &Lake) -> VerifyReport {
@@ -232,7 +232,7 @@ async fn a_damaged_dimension_is_made_again_from_its_entries() {
         assert_eq!(fs::read(&path).unwrap(), whole, "{way:?}");
     }
     // Without entries it is told, and whoever has them is asked.
-    crate::durable::write(&world.path("raw/dimensions/projects.json"), b"[{").unwrap();
+    durable::write(&world.path("raw/dimensions/projects.json"), b"[{").unwrap();
     damage(&path, Way::Truncate, &[]);
     let report = pass(&lake).await;
     assert_eq!((report.damaged, report.repaired, report.lists_lost), (1, 0, 1));
@@ -257,12 +257,12 @@ fn lose(world: &World, issue: &Issue, n: usize) -> Loss {
             Loss::RawMissing
         }
         1 => {
-            crate::durable::write(&raw, b"{").unwrap();
+            durable::write(&raw, b"{").unwrap();
             Loss::RawUnreadable
         }
         _ => {
             let other = Issue { key: issue.key.clone(), ..Issue::new(9999, JANUARY) };
-            crate::durable::write(&raw, &other.bytes()).unwrap();
+            durable::write(&raw, &other.bytes()).unwrap();
             Loss::RawForeign
         }
     }
