@@ -3,11 +3,13 @@
 mod linger;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -16,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -32,6 +35,10 @@ use crate::proven::ProvenClients;
 
 /// The most that is buffered of a connection's input; a longer header is answered 431.
 const HEADER_BYTES: usize = 64 * 1024;
+
+/// The answer while the clock cannot be used.
+const UNAVAILABLE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// What all connections of a listener share.
 pub(crate) struct Service {
@@ -56,6 +63,9 @@ impl Service {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set no-delay on a connection");
         }
+        if is_unusable(SystemTime::now()) {
+            return refuse(stream, &connection).await;
+        }
         let paced =
             PacedStream::new(stream, Arc::clone(&connection), self.limits, self.metrics.clone());
         let (shared, own) = (Arc::clone(&self), Arc::clone(&connection));
@@ -63,7 +73,7 @@ impl Service {
         let http = http1::Builder::new()
             // `PacedStream` knows more of time than these.
             .header_read_timeout(None)
-            // The library panics over a clock before 1970, and Jira does not read the date.
+            // Jira does not read the date.
             .auto_date_header(false)
             .max_buf_size(HEADER_BYTES)
             .serve_connection(TokioIo::new(Lingering::new(paced)), service);
@@ -71,12 +81,12 @@ impl Service {
         let ended = tokio::select! {
             // First: what can be answered is, before anything is closed.
             biased;
-            ended = http.as_mut() => ended,
+            ended = poll_fn(|cx| poll_at(SystemTime::now(), http.as_mut(), cx)) => ended,
             () = connection.told_to_close() => return,
             // Nothing is ever sent: the sender's end is the signal.
             Err(_) = stopped.changed() => {
                 http.as_mut().graceful_shutdown();
-                http.await
+                poll_fn(|cx| poll_at(SystemTime::now(), http.as_mut(), cx)).await
             }
         };
         if let Err(error) = ended {
@@ -124,6 +134,41 @@ impl Service {
     }
 }
 
+/// Whether hyper panics over this time: it renders the date of an answer even if no answer carries it.
+fn is_unusable(now: SystemTime) -> bool {
+    now < UNIX_EPOCH
+}
+
+/// Polls a connection, or ends it if the clock has jumped to before 1970: a client that got no answer
+/// comes again.
+fn poll_at<T: Default, E>(
+    now: SystemTime,
+    connection: Pin<&mut impl Future<Output = Result<T, E>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, E>> {
+    if is_unusable(now) {
+        return Poll::Ready(Ok(T::default()));
+    }
+    connection.poll(cx)
+}
+
+/// Answers a connection 503 without reading it.
+async fn refuse(mut stream: TcpStream, connection: &Connection) {
+    debug!("the clock is before 1970: a connection is refused");
+    let answered = async {
+        stream.write_all(UNAVAILABLE).await?;
+        stream.shutdown().await
+    };
+    tokio::select! {
+        answered = answered => {
+            if let Err(error) = answered {
+                debug!(%error, "a connection ended early");
+            }
+        }
+        () = connection.told_to_close() => {}
+    }
+}
+
 /// A request between its header and the end of its answer.
 struct RequestInFlight(Arc<Connection>);
 
@@ -163,5 +208,29 @@ impl HttpBody for AnsweringBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_not_polled_while_the_clock_is_before_1970() {
+        let polled = |now: SystemTime| async move {
+            let was_polled = AtomicBool::new(false);
+            let connection = poll_fn(|_| {
+                was_polled.store(true, Ordering::Relaxed);
+                Poll::Ready(Ok::<(), hyper::Error>(()))
+            });
+            let mut connection = std::pin::pin!(connection);
+            poll_fn(|cx| poll_at(now, connection.as_mut(), cx)).await.unwrap();
+            was_polled.load(Ordering::Relaxed)
+        };
+        assert!(polled(UNIX_EPOCH).await);
+        assert!(!polled(UNIX_EPOCH - Duration::from_nanos(1)).await);
+        assert!(!polled(UNIX_EPOCH - Duration::from_secs(3_000_000_000)).await);
     }
 }
