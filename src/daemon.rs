@@ -67,9 +67,15 @@ pub(crate) struct Daemon {
     reminders: JoinHandle<()>,
 }
 
-/// Takes settled deliveries out of the ledger when their time is over; without end.
+/// Between two passes over the log of deliveries.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Takes settled deliveries out of the ledger when their time is over; without end. A start prunes
+/// nothing: a clock that jumped MUST have been wrong for an hour before it costs the oldest day of the
+/// log, however often the process starts meanwhile.
 async fn prune(ledger: Ledger, keep: Duration) {
-    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    let first = tokio::time::Instant::now() + PRUNE_EVERY;
+    let mut hours = tokio::time::interval_at(first, PRUNE_EVERY);
     loop {
         hours.tick().await;
         match ledger.prune_older(keep).await {
