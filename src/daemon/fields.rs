@@ -22,10 +22,18 @@ use super::{Rounds, start};
 const SOON: Duration = Duration::from_secs(60);
 
 impl Rounds {
-    /// Refreshes the catalogue. A site of which none is known yet is not copied by guesswork: then
-    /// this waits until Jira answers.
+    /// Refreshes the catalogue. A site of which none is known yet, or whose catalogue cannot be read,
+    /// is not copied by guesswork: then this waits until Jira answers.
     pub(super) async fn learn_fields(&self) -> anyhow::Result<()> {
-        let known = Raw::at(&self.settings.storage.raw_dir)?.read_catalogue()?.is_some();
+        let known = match Raw::at(&self.settings.storage.raw_dir)?.read_catalogue() {
+            Ok(catalogue) => catalogue.is_some(),
+            Err(error @ lake::Error::Unreadable { .. }) => {
+                let cause = crate::report::causes(&error);
+                warn!("the field catalogue is damaged, fetching it again: {cause}");
+                false
+            }
+            Err(error) => return Err(error.into()),
+        };
         let back_off = self.limits.back_off;
         for failed in 0.. {
             match self.refresh_catalogue().await {

@@ -71,7 +71,11 @@ pub(crate) async fn begin(
     debug: Debug,
     name: &'static str,
 ) -> anyhow::Result<Opening> {
-    start::check(settings)?;
+    if let Err(error) = start::check(settings)
+        && !start::is_damaged_catalogue(&error)
+    {
+        return Err(error);
+    }
     for weak in start::weak_secrets(settings) {
         warn!("{weak}");
     }

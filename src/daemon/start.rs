@@ -41,7 +41,6 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         return Err(Usage(text.to_owned()).into());
     }
     expiry::tokens(settings)?;
-    field_map(settings)?;
     trusted_proxies(settings)?;
     let (jira, webhook, loop_) = (&settings.jira, &settings.webhook, &settings.reconcile);
     for (key, value) in [
@@ -85,7 +84,8 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
         let wrong = || format!("jira.projects: `{}` is not a project key", shown(project));
         key.map_err(|_| Usage(wrong()))?;
     }
-    Ok(())
+    // Last: a start bears a catalogue that cannot be read, and nothing else that is wrong.
+    field_map(settings).map(drop)
 }
 
 /// The secrets that deliveries may be signed with; without one nothing starts.
@@ -269,6 +269,11 @@ pub(crate) async fn existing_ledger(settings: &Settings) -> anyhow::Result<Ledge
         .into());
     }
     Ok(Ledger::open(&path, Clock::system()).await?)
+}
+
+/// Whether this says that the field catalogue is there and cannot be read: Jira gives it again.
+pub(crate) fn is_damaged_catalogue(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(lake::Error::Unreadable { .. }))
 }
 
 /// Which field feeds which column: from the settings, the catalogue beside the snapshots, defaults.
