@@ -16,6 +16,7 @@ use jira::time::Instant;
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::layout::Layout;
+use crate::verify::regular;
 
 /// The lock's file in each folder that a writer owns.
 pub const LOCK_FILE: &str = ".jiralake.lock";
@@ -87,6 +88,7 @@ fn lock(place: &Path, path: &Path, text: &str) -> Result<File, Error> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, durable::FILE_MODE);
+    clear_place(path).map_err(failed("open the lock"))?;
     let mut file = options.open(path).map_err(failed("open the lock"))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -104,6 +106,18 @@ fn lock(place: &Path, path: &Path, text: &str) -> Result<File, Error> {
         tracing::warn!("the lock {path} is held, but does not say by whom: {error}");
     }
     Ok(file)
+}
+
+/// Makes the name of a lock free if something has it that cannot be locked: a folder, a FIFO, a link
+/// to nothing. No writer holds such a lock, and every writer holds those of the other places as well.
+fn clear_place(path: &Path) -> std::io::Result<()> {
+    let Ok(found) = path.symlink_metadata() else { return Ok(()) };
+    if path.metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(());
+    }
+    let kind = durable::kind_of(found.file_type());
+    tracing::warn!("the lock {} is {kind}: a file takes its place", path.display());
+    regular::remove(path).map(drop)
 }
 
 /// What the holder wrote about itself, made safe for one line of a log.
@@ -194,6 +208,35 @@ mod tests {
             drop(held);
             Lock::take_all(&second, "second", at()).unwrap();
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_locked_in_the_place_of_a_lock_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(LOCK_FILE);
+        let make_fifo = || {
+            let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+            assert!(made.success());
+        };
+        let make_folder = || {
+            durable::create_folder(&path).unwrap();
+            durable::write(&path.join("file"), b"somebody's").unwrap();
+        };
+        let make_link = || std::os::unix::fs::symlink("/nowhere/at/all", &path).unwrap();
+        for make in [&make_fifo as &dyn Fn(), &make_folder, &make_link] {
+            make();
+            let held = Lock::take(dir.path(), "first", at()).unwrap();
+            let Err(Error::Locked { holder, .. }) = Lock::take(dir.path(), "second", at()) else {
+                panic!("two writers");
+            };
+            assert!(holder.starts_with("first (pid "), "{holder}");
+            drop(held);
+            std::fs::remove_file(&path).unwrap();
+        }
+        // What was in the folder is somebody's, and stays.
+        let kept = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(kept, 1);
     }
 
     #[cfg(unix)]

@@ -19,6 +19,7 @@ use transform::{Catalogue, Deletion, Dimension, Snapshot};
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::scan;
+use crate::verify::regular;
 
 /// Larger files are refused, so that one cannot take all memory.
 const FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -96,7 +97,7 @@ impl Raw {
     pub fn write_catalogue(&self, catalogue: &Catalogue) -> Result<(), Error> {
         let path = self.folder.join(CATALOGUE);
         let json = serde_json::to_vec(catalogue).map_err(io::Error::from);
-        json.and_then(|json| durable::write(&path, &json)).map_err(disk("write", &path))
+        json.and_then(|json| regular::write(&path, &json)).map_err(disk("write", &path))
     }
 
     /// The entries of a dimension as Jira gave them; `None` when none were kept.
@@ -120,7 +121,7 @@ impl Raw {
     ) -> Result<(), Error> {
         let path = self.folder.join(dimension_file(dimension));
         let json = serde_json::to_vec(entries).map_err(io::Error::from);
-        json.and_then(|json| durable::write(&path, &json)).map_err(disk("write", &path))
+        json.and_then(|json| regular::write(&path, &json)).map_err(disk("write", &path))
     }
 
     pub(crate) fn create(&self) -> Result<(), Error> {
@@ -232,7 +233,7 @@ impl Raw {
         previous: Option<&IssueKey>,
     ) -> Result<(), Error> {
         let path = self.issues.join(file_name(key));
-        durable::write(&path, json).map_err(disk("write the raw snapshot", &path))?;
+        regular::write(&path, json).map_err(disk("write the raw snapshot", &path))?;
         match previous.filter(|previous| *previous != key) {
             Some(previous) => self.forget(previous, key, json),
             None => Ok(()),

@@ -12,6 +12,7 @@ use transform::{Dimension, FieldMap, Table};
 use crate::durable;
 use crate::error::{Error, disk};
 use crate::layout::Visible;
+use crate::verify::regular;
 
 /// The file beside the tables.
 pub const VIEWS_FILE: &str = "views.sql";
@@ -32,10 +33,12 @@ pub(crate) fn refresh(visible: &Visible, fields: &FieldMap) -> Result<(), Error>
         view(&mut sql, (name, about), &dimension.schema(), files);
     }
     let path = visible.folder.join(VIEWS_FILE);
-    match std::fs::read_to_string(&path) {
+    // Opened as a file only: reading from a FIFO would never end.
+    let present = durable::open_regular(&path).and_then(std::io::read_to_string);
+    match present {
         Ok(present) if present == sql => Ok(()),
         // Whatever stands there, or nothing: it is made anew.
-        Ok(_) | Err(_) => durable::write(&path, sql.as_bytes()).map_err(disk("write", &path)),
+        Ok(_) | Err(_) => regular::write(&path, sql.as_bytes()).map_err(disk("write", &path)),
     }
 }
 

@@ -36,6 +36,12 @@ pub(crate) fn make_way(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Writes a whole file durably at a name of ours, whatever has the name now.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    make_way(path)?;
+    durable::write(path, bytes)
+}
+
 /// Removes what has the name of a table file that nothing names any more.
 pub(crate) fn remove(path: &Path) -> io::Result<bool> {
     make_way(path)?;
