@@ -10,13 +10,19 @@ use std::sync::OnceLock;
 
 use crate::Error;
 
-/// The database and its log, as they were when they were opened.
+/// The database, its log and the log's index, as they were when they were opened.
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     database: OpenFile,
-    log_path: PathBuf,
-    /// SQLite creates the log when it first needs it.
-    log: OnceLock<OpenFile>,
+    /// The log and its index.
+    companions: [Companion; 2],
+}
+
+/// A file beside the database. SQLite creates it when it first needs it.
+#[derive(Debug)]
+struct Companion {
+    path: PathBuf,
+    opened: OnceLock<OpenFile>,
 }
 
 #[derive(Debug)]
@@ -50,9 +56,11 @@ impl FileIdentity {
 impl OpenFiles {
     /// The files of a database that was opened while its name led to `identity`.
     pub(crate) fn opened(database: &Path, identity: FileIdentity) -> Result<Self, Error> {
-        let log_path = beside(database, "-wal");
+        // With another index than ours, other processes would write over what we write.
+        let companions = ["-wal", "-shm"]
+            .map(|end| Companion { path: beside(database, end), opened: OnceLock::new() });
         let database = OpenFile { path: database.to_owned(), identity };
-        let files = Self { database, log_path, log: OnceLock::new() };
+        let files = Self { database, companions };
         files.verify()?;
         Ok(files)
     }
@@ -61,16 +69,22 @@ impl OpenFiles {
         &self.database.path
     }
 
-    /// Fails when a name leads to another file than the one that is open, or to none. Two calls of
+    /// Fails when a name leads to another file than the one that is open, or to none. Three calls of
     /// the system: cheap enough for each group of deliveries.
     pub(crate) fn verify(&self) -> Result<(), Error> {
         self.database.verify()?;
-        match self.log.get() {
-            Some(log) => log.verify(),
+        self.companions.iter().try_for_each(Companion::verify)
+    }
+}
+
+impl Companion {
+    fn verify(&self) -> Result<(), Error> {
+        match self.opened.get() {
+            Some(opened) => opened.verify(),
             None => {
-                if let Ok(identity) = FileIdentity::of(&self.log_path) {
-                    let path = self.log_path.clone();
-                    self.log.get_or_init(|| OpenFile { path, identity });
+                if let Ok(identity) = FileIdentity::of(&self.path) {
+                    let path = self.path.clone();
+                    self.opened.get_or_init(|| OpenFile { path, identity });
                 }
                 Ok(())
             }
@@ -104,4 +118,23 @@ pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// Makes a name free if something has it that is no file: a FIFO, a link to nothing, or a folder, which
+/// stays under another name with what is in it. Returns whether there was such a thing.
+pub(crate) fn make_way(path: &Path) -> io::Result<bool> {
+    let Ok(found) = path.symlink_metadata() else { return Ok(false) };
+    if path.metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(false);
+    }
+    if !found.is_dir() {
+        std::fs::remove_file(path)?;
+    } else if std::fs::remove_dir(path).is_err() {
+        let free = (0_u32..)
+            .map(|n| beside(path, &format!(".displaced-{n}")))
+            .find(|aside| aside.symlink_metadata().is_err());
+        #[expect(clippy::disallowed_methods, reason = "moves a folder; nothing is written")]
+        std::fs::rename(path, free.unwrap_or_default())?;
+    }
+    Ok(true)
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::Error;
+use crate::files;
 
 /// The file has this length, always: a write in place never needs space.
 const BYTES: usize = 256;
@@ -141,6 +142,7 @@ impl MarkFile {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
+        let was_irregular = files::make_way(&path).map_err(disk)?;
         let mut file = options.open(path).map_err(disk)?;
         file.try_lock().map_err(|refused| match refused {
             TryLockError::WouldBlock => {
@@ -152,7 +154,7 @@ impl MarkFile {
         (&mut file).take(BYTES as u64 + 1).read_to_end(&mut encoded).map_err(disk)?;
         let found = match Mark::decode(&encoded) {
             Some(mark) => FoundMark::Read(mark),
-            None if encoded.is_empty() => FoundMark::Absent,
+            None if encoded.is_empty() && !was_irregular => FoundMark::Absent,
             None => FoundMark::Unreadable,
         };
         let mark = match &found {
@@ -265,6 +267,29 @@ mod tests {
     fn the_longest_mark_fits_and_is_read_back() {
         for mark in [mark(), Mark { clean: None, seq: 0, ..mark() }] {
             assert_eq!(Mark::decode(&mark.encode()), Some(mark));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_in_the_place_of_the_mark_is_a_mark_that_cannot_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("ledger.db");
+        let path = MarkFile::path(&database);
+        let make_fifo = || {
+            let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+            assert!(made.success());
+        };
+        let make_folder = || std::fs::create_dir_all(path.join("not ours")).unwrap();
+        let make_link = || std::os::unix::fs::symlink("/nowhere/at/all", &path).unwrap();
+        for make in [&make_fifo as &dyn Fn(), &make_folder, &make_link] {
+            make();
+            let (file, found) = MarkFile::take(&database).unwrap();
+            assert_eq!(found, FoundMark::Unreadable);
+            file.set(mark()).unwrap();
+            drop(file);
+            assert_eq!(MarkFile::take(&database).unwrap().1, FoundMark::Read(mark()));
+            std::fs::remove_file(&path).unwrap();
         }
     }
 

@@ -54,6 +54,12 @@ impl Ledger {
             FoundMark::Read(mark) => Some(mark),
             FoundMark::Absent | FoundMark::Unreadable => None,
         };
+        for suffix in ["-wal", "-shm"] {
+            let name = beside(&path, suffix);
+            if files::make_way(&name).map_err(disk)? {
+                tracing::error!("the ledger's {suffix} was no file: {}", name.display());
+            }
+        }
         let now = clock.now();
         let mut findings = Findings { kind: None, moved_to: None };
         if let Some(kind) = absent(&path, known)? {
@@ -138,6 +144,8 @@ impl Ledger {
 /// A ledger that should be there and is not.
 fn absent(path: &Path, known: Option<&Mark>) -> Result<Option<DamageKind>, Error> {
     let kind = match path.metadata() {
+        // A folder or a FIFO in its place: the ledger itself is nowhere.
+        Ok(metadata) if !metadata.is_file() => return Ok(Some(DamageKind::Missing)),
         Ok(metadata) if metadata.len() > 0 => return Ok(None),
         Ok(_) => DamageKind::Empty,
         Err(error) if error.kind() == io::ErrorKind::NotFound => DamageKind::Missing,
@@ -344,8 +352,12 @@ fn keep_few(folder: &Path, prefix: &str) -> io::Result<()> {
     for (_, path) in kept.into_iter().take(surplus) {
         for suffix in SUFFIXES {
             match std::fs::remove_file(beside(&path, suffix)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
+                Ok(()) => {}
+                // What is in a folder is not ours to remove.
+                Err(error)
+                    if [io::ErrorKind::NotFound, io::ErrorKind::IsADirectory]
+                        .contains(&error.kind()) => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -328,6 +328,8 @@ async fn nothing_is_acknowledged_into_a_file_that_was_removed_or_replaced() {
         ("ledger.db", true),
         ("ledger.db-wal", false),
         ("ledger.db-wal", true),
+        ("ledger.db-shm", false),
+        ("ledger.db-shm", true),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Arc::new(open(folder.path()).await);
@@ -356,4 +358,40 @@ async fn a_commit_into_a_file_that_was_removed_has_failed() {
     std::fs::remove_file(folder.path().join("ledger.db")).unwrap();
     let refused = ledger.commit(empty(id)).await;
     assert!(matches!(refused, Err(Error::Replaced)), "{refused:?}");
+}
+
+/// Whatever has the name of one of the ledger's files, a start ends in time, and what it loses it
+/// reports.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_in_the_place_of_a_file_does_not_keep_the_ledger_from_opening() {
+    for name in FILES {
+        for kind in ["fifo", "folder", "full folder", "link"] {
+            let dir = tempfile::tempdir().unwrap();
+            let ledger = open(dir.path()).await;
+            record(&ledger, 1).await.unwrap();
+            ledger.close().await;
+            let path = dir.path().join(name);
+            drop(std::fs::remove_file(&path));
+            match kind {
+                "fifo" => {
+                    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+                    assert!(made.success());
+                }
+                "folder" => std::fs::create_dir(&path).unwrap(),
+                "full folder" => std::fs::create_dir_all(path.join("not ours")).unwrap(),
+                _ => std::os::unix::fs::symlink("/nowhere/at/all", &path).unwrap(),
+            }
+            let database = dir.path().join("ledger.db");
+            let opened = Ledger::open_owned(&database, clock());
+            let opened = tokio::time::timeout(std::time::Duration::from_secs(20), opened).await;
+            let ledger = opened.unwrap().unwrap_or_else(|error| panic!("{name} {kind}: {error}"));
+            let is_lost = name == "ledger.db";
+            assert_eq!(listed(&ledger).await.is_empty(), is_lost, "{name} {kind}");
+            let must_report = ["ledger.db", "ledger.mark"].contains(&name);
+            assert!(ledger.damage().await.unwrap().is_some() || !must_report, "{name} {kind}");
+            record(&ledger, 2).await.unwrap();
+            ledger.close().await;
+        }
+    }
 }
