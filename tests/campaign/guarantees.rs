@@ -85,7 +85,23 @@ fn page(plan: &Plan, figures: &BTreeMap<&'static str, Figures>) -> String {
     }
     text += "## By section\n\n";
     text += &table(figures);
+    text += &open_cases(figures);
     text
+}
+
+/// Returns the cases that failed: a page without them would promise more than was measured.
+fn open_cases(figures: &BTreeMap<&'static str, Figures>) -> String {
+    let mut text = String::new();
+    for section in ALL {
+        let mut open = figures.get(section.name).map(|it| it.open.clone()).unwrap_or_default();
+        open.sort_by_key(|case| case.number);
+        for case in open {
+            let kind = if case.is_loss { "loss" } else { "failure" };
+            let (number, title) = (case.number, case.title);
+            writeln!(text, "- `{}:{number}` {kind}: {title}", section.name).unwrap();
+        }
+    }
+    if text.is_empty() { text } else { format!("\n## Cases that failed\n\n{text}") }
 }
 
 fn head(plan: &Plan, figures: &BTreeMap<&'static str, Figures>) -> String {

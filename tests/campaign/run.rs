@@ -22,6 +22,16 @@ pub(crate) struct Figures {
     pub(crate) failures: u64,
     pub(crate) evidence: Evidence,
     pub(crate) seconds: u64,
+    /// The cases with a fault: number, attack, and whether something was lost.
+    pub(crate) open: Vec<OpenCase>,
+}
+
+/// A case that found a fault.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenCase {
+    pub(crate) number: u32,
+    pub(crate) title: String,
+    pub(crate) is_loss: bool,
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -71,7 +81,7 @@ async fn campaign(plan: &Plan) -> BTreeMap<&'static str, Figures> {
             .buffer_unordered(plan.lanes);
         while let Some((number, outcome)) = cases.next().await {
             tell(plan, section, number, &outcome);
-            add(&mut figures, &outcome);
+            add(&mut figures, number, &outcome);
         }
         figures.seconds = began.elapsed().as_secs();
         println!(
@@ -124,9 +134,13 @@ fn tell(plan: &Plan, section: &Section, number: u32, outcome: &Outcome) {
 }
 
 /// A case counts once, as a loss before it counts as a failure.
-fn add(figures: &mut Figures, outcome: &Outcome) {
+fn add(figures: &mut Figures, number: u32, outcome: &Outcome) {
     figures.cases += 1;
-    if outcome.faults.iter().any(|fault| matches!(fault, Fault::Loss(_))) {
+    let is_loss = outcome.faults.iter().any(|fault| matches!(fault, Fault::Loss(_)));
+    if !outcome.faults.is_empty() {
+        figures.open.push(OpenCase { number, title: outcome.title.clone(), is_loss });
+    }
+    if is_loss {
         figures.losses += 1;
     } else if !outcome.faults.is_empty() {
         figures.failures += 1;

@@ -143,16 +143,17 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
         trial.stop_hard().await;
     }
     trial.watch();
-    match choose(&trial.data(), kind, &mut chance) {
-        Some(target) => {
-            trial.damage(std::slice::from_ref(&target), || {
-                inflict(&target, way, &base, &trial, &mut chance);
-            });
-            outcome.count("damaged", 1);
-        }
-        // The page must not count an attack that did not happen.
-        None => outcome.failure(format!("the folder has no file of the kind {kind:?}")),
+    let (kind, target) = choose(&trial.data(), at, &mut chance);
+    outcome.title = format!("{kind:?} {way:?} {moment:?}");
+    let before = content(&target);
+    trial.damage(std::slice::from_ref(&target), || {
+        inflict(&target, way, &base, &trial, &mut chance);
+    });
+    // The page must not count an attack that did not happen. A running program may have repaired it.
+    if moment != Moment::Running && before == content(&target) {
+        outcome.failure(format!("nothing was damaged: {}", target.display()));
     }
+    outcome.count("damaged", 1);
     if moment != Moment::Running {
         trial.start(Start::Plain);
     }
@@ -165,8 +166,21 @@ async fn case(base: Arc<Base>, n: u32) -> Outcome {
     outcome
 }
 
-/// Returns a file of a kind; nothing if the folder has none.
-fn choose(data: &Path, kind: FileKind, chance: &mut StdRng) -> Option<PathBuf> {
+/// Returns a file that has content, of the wanted kind or of the next one that the folder has.
+fn choose(data: &Path, wanted: usize, chance: &mut StdRng) -> (FileKind, PathBuf) {
+    let kinds = KINDS.iter().cycle().skip(wanted % KINDS.len()).take(KINDS.len());
+    let found = kinds.copied().find_map(|kind| Some((kind, one_of(data, kind, chance)?)));
+    found.expect("a data folder has files")
+}
+
+/// Returns the bytes of a regular file; nothing for what is none.
+fn content(path: &Path) -> Option<Vec<u8>> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    is_file.then(|| fs::read(path).unwrap_or_default())
+}
+
+/// Returns a file of a kind that has content; nothing if the folder has none.
+fn one_of(data: &Path, kind: FileKind, chance: &mut StdRng) -> Option<PathBuf> {
     let all = files::below(data);
     let relative = |path: &Path| path.strip_prefix(data).unwrap().to_string_lossy().into_owned();
     let fits = |path: &&PathBuf| {
@@ -191,7 +205,8 @@ fn choose(data: &Path, kind: FileKind, chance: &mut StdRng) -> Option<PathBuf> {
             Lock => name.ends_with(".lock"),
         }
     };
-    let fitting: Vec<&PathBuf> = all.iter().filter(fits).collect();
+    let has_content = |path: &&PathBuf| fs::metadata(path).is_ok_and(|found| found.len() > 0);
+    let fitting: Vec<&PathBuf> = all.iter().filter(fits).filter(has_content).collect();
     fitting.choose(chance).map(|path| (*path).clone())
 }
 
@@ -213,13 +228,18 @@ fn inflict(target: &Path, way: Way, base: &Base, trial: &Trial, chance: &mut Std
         Way::Empty => file.set_len(0).unwrap(),
         Way::ZeroPage => {
             let at = chance.random_range(0..length.max(1)) / 4096 * 4096;
-            let bytes = vec![0; usize::try_from((length - at).min(4096)).unwrap()];
+            let mut bytes = vec![0; usize::try_from((length - at).min(4096)).unwrap()];
+            file.read_exact_at(&mut bytes, at).unwrap_or_default();
+            // The first page of a file of a kind is never of zeros only.
+            let at = if bytes.iter().all(|byte| *byte == 0) { 0 } else { at };
+            bytes.fill(0);
             file.write_all_at(&bytes, at).unwrap();
         }
         Way::Remove => fs::remove_file(target).unwrap(),
         Way::OlderGeneration => {
             let older = base.older().join(target.strip_prefix(trial.data()).unwrap());
-            let other = if older.is_file() { Some(older) } else { sibling(target, chance) };
+            let is_other = older.is_file() && content(&older) != content(target);
+            let other = if is_other { Some(older) } else { sibling(target, chance) };
             replace(target, other);
         }
         Way::AnotherOfItsKind => replace(target, sibling(target, chance)),
@@ -235,7 +255,14 @@ fn inflict(target: &Path, way: Way, base: &Base, trial: &Trial, chance: &mut Std
             fs::remove_file(target).unwrap();
             symlink("/nowhere/at/all", target).unwrap();
         }
-        Way::Unreadable => fs::set_permissions(target, fs::Permissions::from_mode(0o000)).unwrap(),
+        Way::Unreadable => {
+            fs::set_permissions(target, fs::Permissions::from_mode(0o000)).unwrap();
+            // A superuser reads it all the same: then its bytes are those of nothing.
+            if File::open(target).is_ok() {
+                let garbage: Vec<u8> = (0..length).map(|_| chance.random()).collect();
+                file.write_all_at(&garbage, 0).unwrap();
+            }
+        }
         Way::GarbageAppended => {
             let garbage: Vec<u8> = (0..500).map(|_| chance.random()).collect();
             file.write_all_at(&garbage, length).unwrap();
