@@ -10,19 +10,13 @@ use std::sync::OnceLock;
 
 use crate::Error;
 
-/// The database, its log and the log's index, as they were when they were opened.
+/// The database and its log, as they were when they were opened.
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     database: OpenFile,
-    /// The log and its index.
-    companions: [Companion; 2],
-}
-
-/// A file beside the database. SQLite creates it when it first needs it.
-#[derive(Debug)]
-struct Companion {
-    path: PathBuf,
-    opened: OnceLock<OpenFile>,
+    log_path: PathBuf,
+    /// SQLite creates the log when it first needs it.
+    log: OnceLock<OpenFile>,
 }
 
 #[derive(Debug)]
@@ -56,11 +50,9 @@ impl FileIdentity {
 impl OpenFiles {
     /// The files of a database that was opened while its name led to `identity`.
     pub(crate) fn opened(database: &Path, identity: FileIdentity) -> Result<Self, Error> {
-        // With another index than ours, other processes would write over what we write.
-        let companions = ["-wal", "-shm"]
-            .map(|end| Companion { path: beside(database, end), opened: OnceLock::new() });
+        let log_path = beside(database, "-wal");
         let database = OpenFile { path: database.to_owned(), identity };
-        let files = Self { database, companions };
+        let files = Self { database, log_path, log: OnceLock::new() };
         files.verify()?;
         Ok(files)
     }
@@ -69,22 +61,16 @@ impl OpenFiles {
         &self.database.path
     }
 
-    /// Fails when a name leads to another file than the one that is open, or to none. Three calls of
+    /// Fails when a name leads to another file than the one that is open, or to none. Two calls of
     /// the system: cheap enough for each group of deliveries.
     pub(crate) fn verify(&self) -> Result<(), Error> {
         self.database.verify()?;
-        self.companions.iter().try_for_each(Companion::verify)
-    }
-}
-
-impl Companion {
-    fn verify(&self) -> Result<(), Error> {
-        match self.opened.get() {
-            Some(opened) => opened.verify(),
+        match self.log.get() {
+            Some(log) => log.verify(),
             None => {
-                if let Ok(identity) = FileIdentity::of(&self.path) {
-                    let path = self.path.clone();
-                    self.opened.get_or_init(|| OpenFile { path, identity });
+                if let Ok(identity) = FileIdentity::of(&self.log_path) {
+                    let path = self.log_path.clone();
+                    self.log.get_or_init(|| OpenFile { path, identity });
                 }
                 Ok(())
             }

@@ -328,8 +328,6 @@ async fn nothing_is_acknowledged_into_a_file_that_was_removed_or_replaced() {
         ("ledger.db", true),
         ("ledger.db-wal", false),
         ("ledger.db-wal", true),
-        ("ledger.db-shm", false),
-        ("ledger.db-shm", true),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Arc::new(open(folder.path()).await);
