@@ -40,6 +40,12 @@ const HEADER_BYTES: usize = 64 * 1024;
 const UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+/// Returns the machine's time, by which hyper writes its answers' dates.
+#[expect(clippy::disallowed_methods, reason = "hyper reads this clock and panics before 1970")]
+fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
 /// What all connections of a listener share.
 pub(crate) struct Service {
     pub(crate) router: Router,
@@ -63,7 +69,7 @@ impl Service {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set no-delay on a connection");
         }
-        if is_unusable(SystemTime::now()) {
+        if is_unusable(system_time()) {
             return refuse(stream, &connection).await;
         }
         let paced =
@@ -73,20 +79,18 @@ impl Service {
         let http = http1::Builder::new()
             // `PacedStream` knows more of time than these.
             .header_read_timeout(None)
-            // Jira does not read the date.
-            .auto_date_header(false)
             .max_buf_size(HEADER_BYTES)
             .serve_connection(TokioIo::new(Lingering::new(paced)), service);
         let mut http = std::pin::pin!(http);
         let ended = tokio::select! {
             // First: what can be answered is, before anything is closed.
             biased;
-            ended = poll_fn(|cx| poll_at(SystemTime::now(), http.as_mut(), cx)) => ended,
+            ended = poll_fn(|cx| poll_at(system_time(), http.as_mut(), cx)) => ended,
             () = connection.told_to_close() => return,
             // Nothing is ever sent: the sender's end is the signal.
             Err(_) = stopped.changed() => {
                 http.as_mut().graceful_shutdown();
-                poll_fn(|cx| poll_at(SystemTime::now(), http.as_mut(), cx)).await
+                poll_fn(|cx| poll_at(system_time(), http.as_mut(), cx)).await
             }
         };
         if let Err(error) = ended {
