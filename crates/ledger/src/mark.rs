@@ -176,14 +176,15 @@ impl MarkFile {
         self.disk.sync_all().map_err(disk)
     }
 
-    /// Says that the ledger was closed in order, durably, if it is as it was left.
+    /// Says that the ledger was closed in order, durably, and lets another process own it.
     pub(crate) fn close(&self, database: &Path) -> Result<(), Error> {
         if self.is_released.load(Ordering::Acquire) {
             return Ok(());
         }
         let stamp = FileStamp::of(database).map_err(disk)?;
         self.change(|mark| mark.clean = Some(stamp)).map_err(disk)?;
-        self.disk.sync_all().map_err(disk)
+        self.disk.sync_all().map_err(disk)?;
+        self.release()
     }
 
     /// Lets another process own the ledger; the mark stays as it is.
