@@ -18,7 +18,7 @@ use crate::files::{self, beside};
 use crate::hint::{self, Hint};
 use crate::mark::{FileStamp, FoundMark, Mark, MarkFile};
 use crate::open;
-use crate::{Error, Ledger, Source, delivery};
+use crate::{Error, Ledger, Source, delivery, recorder};
 
 /// The ledger's identity, under its name among the cursors.
 const IDENTITY: &str = "ledger.id";
@@ -177,10 +177,47 @@ async fn checked(path: &Path, clock: &Clock, known: Option<&Mark>) -> Result<Led
         .is_some_and(|mark| mark.clean.is_some() && mark.clean == FileStamp::of(path).ok())
         && !has_log(path);
     let has_content = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
-    if has_content && !is_untouched {
+    let is_in_doubt = has_content && !is_untouched;
+    if is_in_doubt {
         check(path, clock).await?;
     }
-    Ledger::open(path, clock.clone()).await
+    let ledger = Ledger::open(path, clock.clone()).await?;
+    if is_in_doubt && let Err(error) = check_schema(&ledger).await {
+        ledger.close().await;
+        return Err(error);
+    }
+    Ok(ledger)
+}
+
+/// Fails when the tables are not those that this program makes, or refuse its rows. The text of the
+/// schema is content to SQLite: its own check does not notice a flipped byte in a name or a rule.
+async fn check_schema(ledger: &Ledger) -> Result<(), Error> {
+    if columns(&ledger.store.write).await? != expected_columns().await? {
+        return Err(Error::unreadable("the columns of the tables"));
+    }
+    recorder::rehearse(&ledger.store).await.map_err(|error| match error {
+        Error::Database(_) => Error::unreadable("the rules of the tables"),
+        error => error,
+    })
+}
+
+/// Returns every table's columns with their types.
+async fn columns(pool: &SqlitePool) -> Result<Vec<(String, String, String)>, Error> {
+    let columns = sqlx::query_as(
+        "SELECT tables.name, columns.name, columns.type
+         FROM sqlite_schema AS tables JOIN pragma_table_info(tables.name) AS columns
+         WHERE tables.type = 'table' ORDER BY tables.name, columns.cid",
+    );
+    Ok(columns.fetch_all(pool).await?)
+}
+
+/// Returns the columns of a ledger that was made a moment ago.
+async fn expected_columns() -> Result<Vec<(String, String, String)>, Error> {
+    let fresh = open::pool(1).connect_with("sqlite::memory:".parse()?).await?;
+    sqlx::migrate!().run(&fresh).await?;
+    let columns = columns(&fresh).await;
+    fresh.close().await;
+    columns
 }
 
 /// Reads the whole database once and fails when something in it contradicts itself.
