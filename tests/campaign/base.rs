@@ -60,6 +60,7 @@ impl Base {
             site.announce(&key).unwrap();
         }
         trial.settles().await.unwrap();
+        attachments_arrive(&trial).await;
         trial.stop().await;
         files::copy(&trial.data(), &dir.path().join("older"));
         trial.start(Start::Plain);
@@ -68,6 +69,7 @@ impl Base {
         let key = site.create(NewIssue::new(&site.first_project(), "Newer")).unwrap().key;
         site.attach(&key, "newer.txt", "text/plain", vec![b'b'; 3_000]).unwrap();
         trial.settles().await.unwrap();
+        attachments_arrive(&trial).await;
         trial.stop().await;
         files::copy(&trial.data(), &dir.path().join("newer"));
         let rows = verdict::base_rows(|table| tables::read(&trial.parquet(), table));
@@ -84,4 +86,15 @@ impl Base {
     pub(crate) fn older(&self) -> PathBuf {
         self.dir.path().join("older")
     }
+}
+
+/// Waits until no attachment is pending: its row changes when its bytes come.
+async fn attachments_arrive(trial: &Trial) {
+    let arrived = tokio::time::timeout(Duration::from_secs(120), async {
+        let is_pending = |row: &Row| row["state"] == "pending";
+        while tables::read(&trial.parquet(), "attachments").iter().any(is_pending) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    arrived.await.expect("all attachments arrive in time");
 }
