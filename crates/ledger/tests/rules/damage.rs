@@ -369,6 +369,7 @@ async fn a_flipped_byte_in_the_schema_is_found_and_deliveries_are_recorded() {
         for at in places.collect::<Vec<_>>() {
             bytes[at..at + text.len()].copy_from_slice(flipped.as_bytes());
         }
+        #[expect(clippy::disallowed_methods, reason = "a test's own damage need not be durable")]
         std::fs::write(&path, &bytes).unwrap();
         let ledger = open(folder.path()).await;
         assert!(ledger.damage().await.unwrap().is_some(), "{flipped}");
