@@ -314,7 +314,8 @@ impl Ledger {
     }
 }
 
-/// Leases rows to the caller.
+/// Leases rows to the caller. An absence of a clock that was ahead begins now, and stays: were it now at
+/// each look, the pause between two absences would never end.
 pub(crate) async fn grant(
     tx: &mut SqliteConnection,
     rows: &[SqliteRow],
@@ -336,11 +337,13 @@ pub(crate) async fn grant(
         "WITH leases (subject, version) AS (
              SELECT value ->> 0, value ->> 1 FROM json_each($1))
          UPDATE work SET version = leases.version, leased_version = leases.version,
-             lease_until = $2, alone = 0, again_at = NULL, again_hinted_at = NULL
+             lease_until = $2, alone = 0, again_at = NULL, again_hinted_at = NULL,
+             absent_since = CASE WHEN absent_since > $3 THEN $3 ELSE absent_since END
          FROM leases WHERE work.subject = leases.subject",
     )
     .bind(json!(leases).to_string())
     .bind(until.millis())
+    .bind(now.millis())
     .execute(tx)
     .await?;
     Ok(leased)

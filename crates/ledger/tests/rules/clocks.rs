@@ -28,6 +28,22 @@ async fn work_that_a_clock_ahead_put_off_is_due_when_the_clock_is_right_again() 
 }
 
 #[tokio::test]
+async fn an_absence_of_a_clock_ahead_is_as_old_as_its_first_look_under_the_right_clock() {
+    let bench = Bench::new().await;
+    bench.hint(&id(1), Source::Webhook).await;
+    bench.at(YEAR);
+    let work = bench.lease_one().await;
+    bench.ledger.absent(&work, instant(YEAR)).await.unwrap();
+    // Put off until the pause is over, as the loop does: the pause must come to its end.
+    for now in [2_000, 3_000, 4_000] {
+        bench.at(now);
+        let work = bench.lease_one().await;
+        assert_eq!(work.absent_since, Some(instant(2_000)), "at {now}");
+        bench.ledger.defer(&work, instant(now)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_wait_is_kept_up_to_the_longest_and_not_believed_beyond_it() {
     for (wait, leased) in [(0, 1), (1, 0), (LONGEST, 0), (LONGEST + 1, 1)] {
         let bench = Bench::new().await;
