@@ -87,7 +87,7 @@ struct Entry {
     activity: Activity,
     /// When it came into its activity: a number that grows with each change.
     since: u64,
-    /// It was told to close, and counts no more.
+    /// The connection is closing and no longer counts.
     leaving: bool,
     connection: Arc<Signals>,
 }

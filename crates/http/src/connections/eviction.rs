@@ -24,7 +24,7 @@ impl EvictionQueue {
         });
     }
 
-    /// Takes a connection out that need not be here any more.
+    /// Removes a connection.
     pub(crate) fn remove(&mut self, client: ClientNetwork, since: u64) {
         self.change(client, |own| {
             own.remove(&since);

@@ -12,7 +12,7 @@ fn client(number: u8) -> ClientNetwork {
     IpAddr::from(Ipv4Addr::new(10, 0, 0, number)).into()
 }
 
-/// A pool of `connections`, of which a quarter is reserved.
+/// Returns a pool of `connections` that reserves a quarter of them.
 fn pool(connections: usize, per_client: usize) -> Arc<Connections> {
     let limits = Limits { connections, connections_per_client: per_client, ..Limits::default() };
     Connections::new(limits, Metrics::new(&mut Registry::default()).of("test"))
@@ -202,7 +202,7 @@ fn any_history_keeps_the_counts_and_the_bounds() {
                 if at < open.len() {
                     open.swap_remove(at);
                 }
-                // Those that were told to close do.
+                // Connections that are closing do.
                 open.retain(|connection| !is_leaving(connection));
             }
         }

@@ -1,4 +1,4 @@
-//! A table's file apart from any lake: what its bytes say and what proves them. For whoever has
+//! A table's file apart from any lake: what its bytes say and what proves them. For callers that have
 //! bytes and no catalog, as the fuzzer.
 
 use std::ops::Range;
